@@ -1,0 +1,53 @@
+import type { RespVersion } from './resp/reply.js';
+
+/** How many replicas a request must reach: a level name in upper case, or a number of replicas in digits. */
+export type Level = 'DEFAULT' | 'ONE' | 'TWO' | 'QUORUM' | 'ALL' | `${number}`;
+
+/** CLIENT REPLY modes; `skip-next` becomes `skip` for exactly one command. */
+export type ReplyMode = 'on' | 'off' | 'skip-next' | 'skip';
+
+/**
+ * What a connection carries between commands: everything CLIENT, HELLO, AUTH, SELECT and KV.CONSISTENCY can see or change.
+ * The queue of replies and the parser are the session's own (`session.ts`).
+ */
+export class ClientState {
+  name = '';
+  libName = '';
+  libVersion = '';
+  user = 'default';
+  authenticated: boolean;
+  db = 0;
+  resp: RespVersion = 2;
+  replyMode: ReplyMode = 'on';
+  noEvict = false;
+  noTouch = false;
+  readonlyMode = false;
+  readLevel: Level = 'DEFAULT';
+  writeLevel: Level = 'DEFAULT';
+  /** Unix ms. */
+  lastCommandMs: number;
+  lastCommand = 'NULL';
+  commandsServed = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Commands queued by MULTI, -1 outside a transaction (as CLIENT LIST prints it). */
+  queued = -1;
+  watching = 0;
+  closeAfterReply = false;
+
+  constructor(
+    readonly id: number,
+    readonly address: string,
+    readonly localAddress: string,
+    /** Unix ms. */
+    readonly createdMs: number,
+    needsPassword: boolean,
+    /** Ends the connection at once, or after the replies under way when it is the caller's own. */
+    readonly kill: () => void,
+    /** Bytes waiting to be read by the client, and bytes of a command not yet complete. */
+    readonly buffers: () => { output: number; input: number },
+  ) {
+    this.authenticated = !needsPassword;
+    this.lastCommandMs = createdMs;
+  }
+}

@@ -1,0 +1,117 @@
+import type { ReplyWriter } from '../resp/reply.js';
+
+/**
+ * A command is data: its row says everything that is not its effect, and COMMAND, arity errors, key extraction, routing,
+ * ACL categories and the reference page are derived from the row (the habit of valkey's `src/commands/*.json`).
+ *
+ * How a command with keys runs: its keys are found from the row, their records are fetched (for a read by a quorum read, for
+ * a write from the replica that coordinates the key), and then `run` is called ONCE, SYNCHRONOUSLY, and writes exactly
+ * one reply. So nothing interleaves with it, and it needs no lock. Its writes are replicated after it returns; the reply is
+ * held back until enough replicas have them.
+ *
+ * All bytes (keys, values, arguments) are latin1 strings: one char per byte, every char <= 0xff.
+ */
+export type CommandFlag =
+  | 'write'
+  | 'readonly'
+  | 'denyoom'
+  | 'admin'
+  | 'pubsub'
+  | 'noscript'
+  | 'blocking'
+  | 'loading'
+  | 'stale'
+  | 'skip_monitor'
+  | 'skip_slowlog'
+  | 'asking'
+  | 'fast'
+  | 'no_auth'
+  | 'no_multi'
+  | 'movablekeys'
+  | 'allow_busy'
+  | 'sentinel'
+  | 'module';
+
+export type CommandGroup =
+  | 'string'
+  | 'bitmap'
+  | 'generic'
+  | 'connection'
+  | 'server'
+  | 'transactions'
+  | 'cluster'
+  | 'ringkv';
+
+/** Redis key positions: `first` 0 means no keys; `last` may be negative (from the end); every `step`th argument. */
+export interface KeyPositions {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+}
+
+export interface KeyRef {
+  readonly db: number;
+  readonly key: string;
+}
+
+/** What a client sees of a key: the visible version, alive at `call.now`. */
+export interface Value {
+  readonly payload: string;
+  /** Absolute, Unix ms; 0 = never. */
+  readonly expireAt: number;
+}
+
+/** One run of a command that touches keys (or none), as its handler sees it. */
+export interface Call {
+  /** argv[0] is the command name as the client typed it. A subcommand is argv[1]. */
+  readonly argv: readonly string[];
+  /** Unix ms, fixed for the whole command (and for a whole transaction). */
+  readonly now: number;
+  readonly db: number;
+  readonly reply: ReplyWriter;
+  /** The live value, or undefined (absent, deleted or expired). The key must be one the row names. */
+  read(key: string, db?: number): Value | undefined;
+  /** Replaces the key by a new version that supersedes what was read. `expireAt` absolute Unix ms, 0 = never. */
+  write(key: string, payload: string, expireAt: number, db?: number): void;
+  /** Deletes; false when there was nothing alive. */
+  remove(key: string, db?: number): boolean;
+}
+
+/** `run` for commands whose work is done by the time it returns. */
+export type Handler<C extends Call = Call> = (call: C) => void;
+
+export interface CommandSpec<C extends Call = Call> {
+  /** Lower case; a subcommand is `parent|sub`. */
+  readonly name: string;
+  /** Redis arity: counts the name (and subcommand name); negative = at least. */
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  readonly keys: KeyPositions;
+  /** Where the positions are not enough (`COPY ... DB n`, options that name keys): every key the command may touch. */
+  readonly keysOf?: (argv: readonly string[], db: number) => KeyRef[];
+  /**
+   * A write of several independent keys that may live on different coordinators: it is cut per key and the replies are
+   * added up (`sum`: DEL) or must all be OK (`ok`: MSET). Without it, a multi-key write needs all keys in one slot as soon
+   * as there is more than one node.
+   */
+  readonly fanout?: 'sum' | 'ok';
+  readonly since: string;
+  readonly group: CommandGroup;
+  /** One line, for COMMAND DOCS and the reference page. */
+  readonly summary: string;
+  /** Redis's complexity text. */
+  readonly complexity: string;
+  /** Redis's ACL categories beyond what flags and group imply (with the leading `@`). */
+  readonly extraCategories?: readonly string[];
+  /** COMMAND DOCS `arguments`, as Redis documents them, where worth telling; syntax in one line for the reference page. */
+  readonly syntax: string;
+  readonly run: Handler<C>;
+  readonly subcommands?: readonly CommandSpec<C>[];
+}
+
+/** No keys. */
+export const NO_KEYS: KeyPositions = { first: 0, last: 0, step: 0 };
+/** One key, the first argument. */
+export const ONE_KEY: KeyPositions = { first: 1, last: 1, step: 1 };
+/** All arguments are keys. */
+export const ALL_KEYS: KeyPositions = { first: 1, last: -1, step: 1 };

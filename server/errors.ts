@@ -1,0 +1,14 @@
+/** Redis's own error texts, to the letter (`src/server.c`, `createSharedObjects`, Redis 7.0). */
+export const Errors = {
+  syntax: 'ERR syntax error',
+  notInteger: 'ERR value is not an integer or out of range',
+  notFloat: 'ERR value is not a valid float',
+  noKey: 'ERR no such key',
+  wrongType: 'WRONGTYPE Operation against a key holding the wrong kind of value',
+  crossSlot: "CROSSSLOT Keys in request don't hash to the same slot",
+  noAuth: 'NOAUTH Authentication required.',
+  indexRange: 'ERR index out of range',
+  outOfRange: 'ERR value is out of range',
+  invalidExpire: (command: string) => `ERR invalid expire time in '${command}' command`,
+  arity: (command: string) => `ERR wrong number of arguments for '${command}' command`,
+} as const;

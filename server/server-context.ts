@@ -1,0 +1,28 @@
+import type { ClientState } from './client.js';
+import type { CommandTable } from './commands/table.js';
+import type { Settings } from './config/settings.js';
+import type { Keyspace } from './keyspace.js';
+import type { Stats } from './stats.js';
+
+/** What commands may know of the running server; built once in the composition root. */
+export interface ServerContext {
+  readonly settings: Settings;
+  readonly table: CommandTable;
+  /** Connected clients by id, in order of connecting. */
+  readonly clients: ReadonlyMap<number, ClientState>;
+  readonly stats: Stats;
+  readonly keyspace: Keyspace;
+  readonly startedMs: number;
+  /** 40 hex digits, new for each start (INFO run_id). */
+  readonly runId: string;
+  /** INFO lines of parts that commands do not reach: storage, cluster, cache. Section name -> `field: value`. */
+  infoSections(): Readonly<Record<string, Readonly<Record<string, string | number>>>>;
+  /** Monotonic enough for latencies: ms with a fraction. */
+  preciseNow(): number;
+  nowMs(): number;
+  setTimer(ms: number, run: () => void): void;
+  /** CLIENT PAUSE: until this Unix ms; `writesOnly` lets reads pass. */
+  pause(untilMs: number, writesOnly: boolean): void;
+  /** Drains and exits; the process ends soon after. */
+  shutdown(): void;
+}
