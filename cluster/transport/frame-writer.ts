@@ -19,12 +19,15 @@ export class FrameWriter {
   private at = 0;
   private start = -1;
   private overflowed = false;
-  /** A buffer that came back and waits for its turn. */
-  private spare: Buffer | undefined;
+  /** What was taken last and has not come back. */
+  private lent: Memory | undefined;
+  /** What came back and waits for its turn. */
+  private spare: Memory | undefined;
 
   constructor(private readonly maxMessageBytes: number) {
-    this.buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
-    this.view = viewOf(this.buffer);
+    const { buffer, view } = newMemory(FIRST_CAPACITY);
+    this.buffer = buffer;
+    this.view = view;
   }
 
   /** Bytes of whole messages that wait to be taken. */
@@ -110,21 +113,24 @@ export class FrameWriter {
   take(): Buffer {
     if (this.start >= 0) throw new Error('a message is still open');
     const full = this.buffer.subarray(0, this.at);
-    this.use(this.spare ?? Buffer.allocUnsafeSlow(FIRST_CAPACITY));
+    this.lent = { buffer: this.buffer, view: this.view };
+    this.use(this.spare ?? newMemory(FIRST_CAPACITY));
     this.spare = undefined;
     this.at = 0;
     return full;
   }
 
-  /** What `take` returned is no longer needed by anybody. */
+  /** What `take` returned last is no longer needed by anybody: it serves again. */
   giveBack(taken: Buffer): void {
-    const { buffer } = taken;
-    if (buffer.byteLength <= KEPT_CAPACITY) this.spare = Buffer.from(buffer as ArrayBuffer);
+    const { lent } = this;
+    if (lent === undefined || taken.buffer !== lent.buffer.buffer) return;
+    this.lent = undefined;
+    if (lent.buffer.length <= KEPT_CAPACITY) this.spare = lent;
   }
 
-  private use(buffer: Buffer): void {
-    this.buffer = buffer;
-    this.view = viewOf(buffer);
+  private use(memory: Memory): void {
+    this.buffer = memory.buffer;
+    this.view = memory.view;
   }
 
   /** Room for `count` more bytes; false when the message must not grow so far. */
@@ -137,12 +143,18 @@ export class FrameWriter {
   }
 
   private grow(needed: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
-    this.buffer.copy(larger, 0, 0, this.at);
+    const larger = newMemory(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger.buffer, 0, 0, this.at);
     this.use(larger);
   }
 }
 
-function viewOf(buffer: Buffer): DataView {
-  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+interface Memory {
+  readonly buffer: Buffer;
+  readonly view: DataView;
+}
+
+function newMemory(capacity: number): Memory {
+  const buffer = Buffer.allocUnsafeSlow(capacity);
+  return { buffer, view: new DataView(buffer.buffer, buffer.byteOffset, capacity) };
 }
