@@ -1,0 +1,30 @@
+/**
+ * How many replicas a request must reach. A level is a positive number of replicas or one of the names below; it becomes a
+ * number only against the effective N of the moment.
+ */
+export type Level = number;
+
+export const DEFAULT: Level = 0;
+export const QUORUM: Level = -1;
+export const ALL: Level = -2;
+
+const NAMES: Readonly<Record<string, Level>> = { DEFAULT, ONE: 1, TWO: 2, QUORUM, ALL };
+
+/** From `ONE`, `TWO`, `QUORUM`, `ALL`, `DEFAULT` (any case) or a positive number; undefined when it is none of them. */
+export function parseLevel(text: string): Level | undefined {
+  const named = NAMES[text.toUpperCase()];
+  if (named !== undefined) return named;
+  return /^[1-9]\d{0,2}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Replicas needed out of `n`; never more than there are, so that a node alone is a complete store. */
+export function replicasNeeded(level: Level, n: number, byDefault: Level): number {
+  const effective = level === DEFAULT ? byDefault : level;
+  if (effective === QUORUM || effective === DEFAULT) return majority(n);
+  if (effective === ALL) return n;
+  return Math.min(effective, n);
+}
+
+export function majority(n: number): number {
+  return (n >> 1) + 1;
+}

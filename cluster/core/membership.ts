@@ -1,0 +1,145 @@
+import type { Member } from './topology.js';
+
+/** What nodes tell each other when they meet, and whenever it changes. */
+export interface Greeting {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly busAddress: string;
+  readonly clientAddress: string;
+  readonly rack: string;
+  readonly weight: number;
+  /** What must be equal in the whole cluster. */
+  readonly shared: Readonly<Record<string, string | number>>;
+  /** Bus addresses of all members this node knows of, sorted. */
+  readonly addresses: readonly string[];
+}
+
+/** The cluster is this. Kept on disk: a restart needs nobody to know it. */
+export interface MemberList {
+  readonly members: readonly Member[];
+}
+
+/**
+ * How a static cluster comes together: the addresses given as seeds and those that the others were given are one list; once
+ * every address has been reached and every node behind them has the same list, it is the cluster, and stays it.
+ *
+ * Promise: no node serves before all agree on who is a member, so no two nodes ever use different rings.
+ */
+export class Membership {
+  private readonly addresses = new Set<string>();
+  private readonly greetings = new Map<string, Greeting>();
+  private ownAddress: string | undefined;
+  private formed: Member[] | undefined;
+
+  constructor(
+    private readonly own: () => Omit<Greeting, 'addresses' | 'busAddress'>,
+    /** How others reach this node, should no seed turn out to be it. */
+    private readonly announced: string,
+    seeds: readonly string[],
+    saved: MemberList | undefined,
+  ) {
+    for (const seed of seeds) this.addresses.add(seed);
+    if (seeds.length === 0) this.learnOwnAddress(announced);
+    if (saved === undefined) return;
+    this.formed = [...saved.members];
+    for (const member of saved.members) this.addresses.add(member.busAddress);
+    this.ownAddress = saved.members.find((member) => member.nodeId === own().nodeId)?.busAddress;
+  }
+
+  /** Everybody to keep a connection with. */
+  get known(): readonly string[] {
+    return [...this.addresses];
+  }
+
+  /** The members, once the cluster has formed. */
+  get members(): readonly Member[] | undefined {
+    return this.formed;
+  }
+
+  /** Addresses that have not been reached yet, for the log and for clients' errors. */
+  get missing(): readonly string[] {
+    const reached = new Set([...this.greetings.values()].map((greeting) => greeting.busAddress));
+    return [...this.addresses]
+      .filter((address) => address !== this.ownAddress && !reached.has(address))
+      .sort();
+  }
+
+  greeting(): Greeting {
+    return {
+      ...this.own(),
+      busAddress: this.ownAddress ?? this.announced,
+      addresses: [...this.addresses].sort(),
+    };
+  }
+
+  /** Dialling this address reached ourselves. */
+  learnOwnAddress(address: string): void {
+    this.ownAddress = address;
+    this.addresses.add(address);
+  }
+
+  /** Why a node cannot be talked to; null when it can. */
+  objection(greeting: Greeting): string | null {
+    const own = this.own();
+    for (const [name, value] of Object.entries(own.shared)) {
+      const theirs = greeting.shared[name];
+      if (theirs !== value)
+        return `setting ${name} must be the same on all nodes: it is ${value} here and ${theirs} there`;
+    }
+    if (this.formed === undefined) return null;
+    const place = this.formed.find((member) => member.busAddress === greeting.busAddress);
+    if (place !== undefined) return null;
+    const list = this.formed.map((member) => member.busAddress).join(', ');
+    return `${greeting.busAddress} is not a member: this cluster has formed of ${list}`;
+  }
+
+  /** A node that has been met, or has news. True when our own greeting has changed by it. */
+  met(greeting: Greeting): boolean {
+    this.greetings.set(greeting.nodeId, greeting);
+    if (this.formed !== undefined) return this.replaceIdentity(greeting);
+    const before = this.addresses.size;
+    this.addresses.add(greeting.busAddress);
+    for (const address of greeting.addresses) this.addresses.add(address);
+    return this.addresses.size > before;
+  }
+
+  /** Forms the cluster if all is known and agreed. True when it has just been formed. */
+  tryToForm(): boolean {
+    if (this.formed !== undefined) return false;
+    const mine = this.greeting();
+    if (!this.addresses.has(mine.busAddress)) {
+      // Everybody was reached and none was us: we are one more.
+      if (this.missing.length > 0) return false;
+      this.learnOwnAddress(this.announced);
+      return this.tryToForm();
+    }
+    if (this.ownAddress === undefined || this.missing.length > 0) return false;
+    const all = [this.greeting(), ...this.greetings.values()].filter((one) =>
+      this.addresses.has(one.busAddress),
+    );
+    const list = this.greeting().addresses.join();
+    if (all.some((one) => one.addresses.join() !== list)) return false;
+    this.formed = all.map(memberOf).sort((a, b) => (a.busAddress < b.busAddress ? -1 : 1));
+    return true;
+  }
+
+  /** A member's address now has another identity: its disk was lost. It takes the place, and with it the tokens. */
+  private replaceIdentity(greeting: Greeting): boolean {
+    const at = this.formed!.findIndex((member) => member.busAddress === greeting.busAddress);
+    if (at < 0) return false;
+    const old = this.formed![at];
+    this.formed![at] = memberOf(greeting);
+    return old.nodeId !== greeting.nodeId;
+  }
+}
+
+function memberOf(greeting: Greeting): Member {
+  return {
+    name: greeting.busAddress,
+    nodeId: greeting.nodeId,
+    busAddress: greeting.busAddress,
+    clientAddress: greeting.clientAddress,
+    rack: greeting.rack,
+    weight: greeting.weight,
+  };
+}

@@ -1,0 +1,218 @@
+import { CORRUPT, decodeRecord, type KeyRecord } from '../../storage/record.js';
+import type { RecordEntry } from '../../storage/record-cache.js';
+import { RecordScratch } from '../../storage/record-scratch.js';
+import type { LoadWaiter, RecordStore } from '../../storage/record-store.js';
+import { fnv1a } from '../../storage/writers.js';
+import type { Clock, Log } from '../environment.js';
+import { Message } from '../messages.js';
+import type { FrameReader } from '../transport/frame-reader.js';
+import type { Transport } from '../transport.js';
+import { applyRecord } from './apply.js';
+import type { HybridClock } from './hlc.js';
+import { digestA, digestB } from './version.js';
+
+/** A group of writes on its way in from one coordinator. */
+interface IncomingGroup {
+  received: number;
+  /** Said by WriteEnd; -1 before it. */
+  expected: number;
+  /** Records that wait for their old version to be read. */
+  loading: number;
+  /** The group commit of ours that carries the last of them. */
+  seq: number;
+  ok: boolean;
+}
+
+/** How many groups one peer may have open: beyond it the connection is nonsense and is closed. */
+const MAX_OPEN_GROUPS = 4096;
+
+/**
+ * The replica's side: takes records from coordinators, merges them into its own and acknowledges a group once all of it is in
+ * the log; answers reads with digests or records.
+ *
+ * Promise: an acknowledgement means that every record of the group, or something that has seen it, survives this process.
+ */
+export class Replica {
+  readonly counters = { applied: 0, readsServed: 0, driftRefused: 0 };
+  private readonly incoming = new Map<number, Map<number, IncomingGroup>>();
+  private acksDue: { peer: number; groupId: number; group: IncomingGroup }[] = [];
+  private readonly scratch: RecordScratch;
+
+  constructor(
+    private readonly store: RecordStore,
+    private readonly transport: Transport,
+    private readonly clock: Clock,
+    private readonly hlc: HybridClock,
+    private readonly log: Log,
+  ) {
+    this.scratch = new RecordScratch(store.writers);
+  }
+
+  /** False: the message is garbled or out of bounds. */
+  onWrite(peer: number, body: FrameReader): boolean {
+    const groupId = body.u32();
+    const group = this.groupOf(peer, groupId);
+    if (group === undefined) return false;
+    return this.takeRecord(body, peer, groupId, group);
+  }
+
+  onWriteEnd(peer: number, body: FrameReader): boolean {
+    const groupId = body.u32();
+    const records = body.u32();
+    const group = this.groupOf(peer, groupId);
+    if (!body.finished || group === undefined) return false;
+    group.expected = records;
+    this.settle(peer, groupId, group);
+    return true;
+  }
+
+  /** A newer record for us, from a read that saw we lacked it. */
+  onRepair(body: FrameReader): boolean {
+    return this.takeRecord(body, -1, 0, undefined);
+  }
+
+  onRead(peer: number, body: FrameReader): boolean {
+    const request = body.u32();
+    const full = body.u8() === 1;
+    const db = body.u8();
+    const slot = body.u16();
+    const key = body.latin1();
+    if (!body.finished) return false;
+    this.counters.readsServed++;
+    const entry = this.store.pin(db, slot, key);
+    if (entry.record !== undefined) this.answerRead(peer, request, full, entry);
+    else this.store.load(entry, { loaded: (own) => this.answerRead(peer, request, full, own) });
+    return true;
+  }
+
+  /** What the peer had begun is void: its coordinator counts us as not having answered. */
+  peerDown(peer: number): void {
+    this.incoming.delete(peer);
+    this.acksDue = this.acksDue.filter((due) => due.peer !== peer);
+  }
+
+  commitEnds(seq: number, error: Error | null): void {
+    if (this.acksDue.length === 0) return;
+    const due = this.acksDue;
+    this.acksDue = [];
+    for (const ack of due) {
+      if (ack.group.seq > seq) this.acksDue.push(ack);
+      else this.acknowledge(ack.peer, ack.groupId, ack.group.ok && error === null);
+    }
+  }
+
+  private takeRecord(
+    body: FrameReader,
+    peer: number,
+    groupId: number,
+    group: IncomingGroup | undefined,
+  ): boolean {
+    const db = body.u8();
+    const slot = body.u16();
+    const key = body.latin1();
+    const bytes = body.bytes(body.left);
+    if (!body.ok) return false;
+    const record = decodeRecord(fnv1a(key), this.store.writers, bytes, 0, bytes.length);
+    if (record === CORRUPT) return false;
+    if (group !== undefined) group.received++;
+    if (!this.admitClock(record)) {
+      if (group !== undefined) group.ok = false;
+      return true;
+    }
+    const entry = this.store.pin(db, slot, key);
+    if (entry.record !== undefined) {
+      this.apply(entry, record, group);
+      return true;
+    }
+    if (group !== undefined) group.loading++;
+    const waiter: LoadWaiter = {
+      loaded: () => {
+        // An unreadable copy of our own is simply replaced: the incoming record is whole.
+        if (entry.loadError !== null && group !== undefined) group.ok = false;
+        this.apply(entry, record, group);
+        if (group === undefined) return;
+        group.loading--;
+        this.settle(peer, groupId, group);
+      },
+    };
+    this.store.load(entry, waiter);
+    return true;
+  }
+
+  private apply(entry: RecordEntry, incoming: KeyRecord, group: IncomingGroup | undefined): void {
+    if (applyRecord(this.store, entry, incoming)) this.counters.applied++;
+    // Unchanged is not yet durable: the version may have come moments ago and still be on its way to the log.
+    if (group !== undefined && entry.dirtySeq > group.seq) group.seq = entry.dirtySeq;
+    this.store.unpin(entry);
+  }
+
+  private admitClock(record: KeyRecord): boolean {
+    const now = this.clock.now();
+    for (let i = 1; i < record.context.length; i += 2) {
+      if (this.hlc.observe(record.context[i], now)) continue;
+      this.counters.driftRefused++;
+      this.log.warn({ hlc: record.context[i] }, 'refused a version from a clock too far ahead of ours');
+      return false;
+    }
+    return true;
+  }
+
+  private settle(peer: number, groupId: number, group: IncomingGroup): void {
+    if (group.expected < 0 || group.loading > 0) return;
+    const open = this.incoming.get(peer);
+    // The connection the group came over may have ended meanwhile.
+    if (open?.get(groupId) !== group) return;
+    open.delete(groupId);
+    if (group.received !== group.expected) group.ok = false;
+    if (group.seq > this.store.committedSeq) this.acksDue.push({ peer, groupId, group });
+    else this.acknowledge(peer, groupId, group.ok);
+  }
+
+  private acknowledge(peer: number, groupId: number, ok: boolean): void {
+    const out = this.transport.writer(peer);
+    if (out === undefined) return;
+    out.begin();
+    out.u8(Message.WriteAck);
+    out.u32(groupId);
+    out.u8(ok ? 1 : 0);
+    out.end();
+  }
+
+  private answerRead(peer: number, request: number, full: boolean, entry: RecordEntry): void {
+    const out = this.transport.writer(peer);
+    if (out !== undefined) {
+      out.begin();
+      const { record } = entry;
+      if (record === undefined) {
+        out.u8(Message.ReadFailed);
+        out.u32(request);
+      } else if (full) {
+        out.u8(Message.ReadRecord);
+        out.u32(request);
+        if (record !== null) out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, entry.hash));
+      } else {
+        out.u8(Message.ReadDigest);
+        out.u32(request);
+        out.u32(digestA(record, this.store.writers));
+        out.u32(digestB(record, this.store.writers));
+      }
+      out.end();
+    }
+    this.store.unpin(entry);
+  }
+
+  private groupOf(peer: number, groupId: number): IncomingGroup | undefined {
+    let open = this.incoming.get(peer);
+    if (open === undefined) {
+      open = new Map();
+      this.incoming.set(peer, open);
+    }
+    let group = open.get(groupId);
+    if (group === undefined) {
+      if (open.size >= MAX_OPEN_GROUPS) return undefined;
+      group = { received: 0, expected: -1, loading: 0, seq: 0, ok: true };
+      open.set(groupId, group);
+    }
+    return group;
+  }
+}

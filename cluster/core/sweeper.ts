@@ -1,0 +1,151 @@
+import type { EngineIterator } from '../../storage/engine.js';
+import {
+  type DataKey,
+  dataKeyFrom,
+  expiryRange,
+  parseDataKey,
+  parseExpiryKey,
+  SLOTS,
+} from '../../storage/key-layout.js';
+import { CORRUPT, type KeyRecord, TOMBSTONE } from '../../storage/record.js';
+import type { RecordStore } from '../../storage/record-store.js';
+import type { Clock } from '../environment.js';
+
+/** An expired version is swept so long after its time, so that a replica whose clock runs ahead hides nothing still alive. */
+const EXPIRY_GRACE_MS = 1000;
+const SWEEP_EVERY_MS = 250;
+/** Rows handled in one sweep: what is left is done in the next. */
+const ROWS_PER_SWEEP = 2000;
+
+/**
+ * Clears in the background what is dead already for every reader: expired versions, found by the expiry index, lose their
+ * payload and become tombstones of the same dot; flushed records are deleted.
+ */
+export class Sweeper {
+  readonly counters = { expired: 0, flushed: 0 };
+  /** Where the sweep of flushed records goes on; null when there is none to do. */
+  private flushFrom: Buffer | null = null;
+  private timer: unknown;
+  private busy = false;
+
+  constructor(
+    private readonly store: RecordStore,
+    private readonly clock: Clock,
+  ) {}
+
+  start(): void {
+    this.timer = this.clock.setTimer(SWEEP_EVERY_MS, this.sweep);
+  }
+
+  stop(): void {
+    this.clock.clearTimer(this.timer);
+  }
+
+  /** Flush marks were raised: everything on disk is looked at once. */
+  flushed(): void {
+    this.flushFrom = dataKeyFrom(0);
+  }
+
+  private readonly sweep = (): void => {
+    this.start();
+    if (this.busy || this.store.writeError !== null) return;
+    this.busy = true;
+    this.sweepExpired(() => {
+      if (this.flushFrom === null) this.busy = false;
+      else this.sweepFlushed();
+    });
+  };
+
+  private sweepExpired(done: () => void): void {
+    const { from, to } = expiryRange(this.clock.now() - EXPIRY_GRACE_MS);
+    const iterator = this.store.iterate({ from, to, keysOnly: true });
+    iterator.next(ROWS_PER_SWEEP, (error, rows) => {
+      iterator.close(() => {
+        if (error) return done();
+        for (const { key } of rows) {
+          const { expireAt, data } = parseExpiryKey(key);
+          this.change(data, (record) => expire(record, expireAt), 'expired');
+          this.store.putRow(Buffer.from(key), null);
+        }
+        done();
+      });
+    });
+  }
+
+  private sweepFlushed(): void {
+    const iterator = this.store.iterate({ from: this.flushFrom!, to: dataKeyFrom(SLOTS) });
+    this.flushFrom = null;
+    iterator.next(ROWS_PER_SWEEP, (error, rows) => this.clearFlushed(iterator, error === null ? rows : []));
+  }
+
+  private clearFlushed(iterator: EngineIterator, rows: { key: Buffer; value: Buffer }[]): void {
+    iterator.close(() => {
+      for (const { key, value } of rows) {
+        const row = parseDataKey(key);
+        if (this.store.decodeRow(row, value) !== null) continue;
+        this.change(row, (record) => (record === null ? null : undefined), 'flushed');
+      }
+      // A flush during this sweep starts it anew.
+      if (rows.length === ROWS_PER_SWEEP) this.flushFrom ??= Buffer.concat([rows[rows.length - 1].key, NEXT]);
+      this.busy = false;
+    });
+  }
+
+  /** Puts `change(record)` in place of the record as it is by then; undefined leaves it. */
+  private change(
+    row: DataKey,
+    change: (record: KeyRecord | null) => KeyRecord | null | undefined,
+    counter: 'expired' | 'flushed',
+  ): void {
+    const entry = this.store.pin(row.db, row.slot, row.key);
+    const apply = (): void => {
+      if (entry.record !== undefined) {
+        const changed = change(entry.record);
+        if (changed !== undefined) {
+          this.counters[counter]++;
+          this.store.put(entry, changed);
+        }
+      }
+      this.store.unpin(entry);
+    };
+    if (entry.record !== undefined) apply();
+    else this.store.load(entry, { loaded: apply });
+  }
+}
+
+const NEXT = Buffer.from([0]);
+
+function expire(record: KeyRecord | null, expireAt: number): KeyRecord | undefined {
+  const version = record?.siblings[0];
+  if (
+    record === null ||
+    version === undefined ||
+    version.expireAt !== expireAt ||
+    version.type === TOMBSTONE
+  ) {
+    return undefined;
+  }
+  const stub = { ...version, type: TOMBSTONE, expireAt: 0, payload: '' } as const;
+  return { context: record.context, siblings: [stub, ...record.siblings.slice(1)] };
+}
+
+/** Counts the live keys of a node whose counts were lost by an unclean stop, while it already serves. */
+export function countAll(
+  store: RecordStore,
+  visit: (row: DataKey, record: KeyRecord) => void,
+  done: (error: Error | null) => void,
+): void {
+  const iterator = store.iterate({ from: dataKeyFrom(0), to: dataKeyFrom(SLOTS) });
+  const step = (): void => {
+    iterator.next(ROWS_PER_SWEEP, (error, rows) => {
+      for (const { key, value } of rows) {
+        const row = parseDataKey(key);
+        const record = store.decodeRow(row, value);
+        if (record !== null && record !== CORRUPT) visit(row, record);
+      }
+      if (error || rows.length < ROWS_PER_SWEEP) iterator.close(() => done(error));
+      else step();
+    });
+  };
+  step();
+}

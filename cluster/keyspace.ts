@@ -1,0 +1,273 @@
+import { metaKey, SLOTS } from '../storage/key-layout.js';
+import type { LiveCounts } from '../storage/live-counts.js';
+import type { RecordStore } from '../storage/record-store.js';
+import type { FlushMarks } from './core/flush-marks.js';
+import type { HybridClock } from './core/hlc.js';
+import { majority } from './core/levels.js';
+import { scanLocal } from './core/local-scan.js';
+import type { Clock, Random } from './environment.js';
+import { NOBODY, type Node, SELF } from './node.js';
+
+/** Questions about the whole keyspace, with their numbers on the wire: frozen. */
+const Query = { Scan: 1, Size: 2, Clock: 3, Flush: 4 } as const;
+
+const HASHES = 2 ** 32;
+export const FLUSH_ROW = metaKey('flush-marks');
+
+/** One key a scan has found. All values are strings so far. */
+export interface FoundKey {
+  readonly key: string;
+  readonly type: string;
+}
+
+type Failure = string | null;
+
+/** What the sweeper and the counter do when a database was flushed. */
+export interface FlushListener {
+  flushed(dbs: readonly number[]): void;
+}
+
+/**
+ * The database as a whole, seen from any node: each slot is asked of this node if it is a home replica of it, else of the slot's
+ * first live one. Levels do not apply here: what one replica lacks, its answer lacks.
+ */
+export class ClusterKeyspace {
+  constructor(
+    private readonly node: Node,
+    private readonly store: RecordStore,
+    private readonly counts: LiveCounts,
+    private readonly marks: FlushMarks,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly hlc: HybridClock,
+    private readonly listener: FlushListener,
+    private readonly databases: number,
+    /** Calls back once the counts are complete (they are counted afresh after an unclean stop). */
+    private readonly whenCounted: (run: () => void) => void,
+  ) {}
+
+  /** See `server/keyspace.ts`. A cursor is the place of the next key, slot and hash in one number. */
+  scan(
+    db: number,
+    cursor: number,
+    count: number,
+    done: (f: Failure, next: number, items: FoundKey[]) => void,
+  ): void {
+    const slot = Math.floor(cursor / HASHES);
+    if (slot >= SLOTS) return done(null, 0, []);
+    const hash = cursor % HASHES;
+    const server = this.serverOf(slot);
+    if (server === NOBODY) return done(unreachable(slot), 0, []);
+    const end = this.endOfRun(slot, server);
+    const finish = (keys: string[], next: number): void => {
+      done(
+        null,
+        next,
+        keys.map((key) => ({ key, type: 'string' })),
+      );
+    };
+    if (server === SELF) {
+      this.scanHere(db, slot, hash, end, count, (failure, keys, next) => {
+        if (failure !== null) done(failure, 0, []);
+        else finish(keys, next);
+      });
+      return;
+    }
+    this.node.query(server, Query.Scan, JSON.stringify([db, slot, hash, end, count]), (answer, failure) => {
+      const parsed = failure === null ? parse<[number, string[]]>(answer) : undefined;
+      if (parsed === undefined) done(unreachable(slot), 0, []);
+      else finish(parsed[1], parsed[0]);
+    });
+  }
+
+  size(db: number, done: (f: Failure, keys: number) => void): void {
+    const slotsOf = new Map<number, number[]>();
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const server = this.serverOf(slot);
+      if (server === NOBODY) return done(unreachable(slot), 0);
+      const slots = slotsOf.get(server);
+      if (slots === undefined) slotsOf.set(server, [slot]);
+      else slots.push(slot);
+    }
+    let left = slotsOf.size;
+    let total = 0;
+    let failed: Failure = null;
+    const add = (keys: number | undefined): void => {
+      if (keys === undefined) failed = 'NOQUORUM a replica did not answer; the keys could not be counted';
+      else total += keys;
+      if (--left === 0) done(failed, total);
+    };
+    for (const [server, slots] of slotsOf) {
+      if (server === SELF) this.sizeHere(db, slots, add);
+      else
+        this.node.query(server, Query.Size, JSON.stringify([db, slots]), (answer) =>
+          add(parse<number>(answer)),
+        );
+    }
+  }
+
+  randomKey(db: number, done: (f: Failure, key: string | undefined) => void): void {
+    const start = Math.floor(this.random.next() * SLOTS) * HASHES + Math.floor(this.random.next() * HASHES);
+    this.firstFrom(db, start, true, done);
+  }
+
+  flush(db: number | undefined, done: (f: Failure) => void): void {
+    const { members } = this.node.topology;
+    const peers = [...members.keys()].filter((peer) => peer !== SELF && this.node.isUp(peer));
+    if (peers.length + 1 < majority(members.length)) {
+      done(`NOQUORUM ${peers.length + 1} of ${members.length} nodes are reachable; nothing was flushed`);
+      return;
+    }
+    // The mark has to lie above every write acknowledged so far, also those of a node whose clock is ahead of ours.
+    let mark = this.hlc.next(this.clock.now(), 0);
+    if (peers.length === 0) return this.flushEverywhere(db, mark, peers, done);
+    let left = peers.length;
+    let failed = false;
+    for (const peer of peers) {
+      this.node.query(peer, Query.Clock, '', (answer) => {
+        const reading = parse<number>(answer);
+        if (reading === undefined) failed = true;
+        else mark = Math.max(mark, reading);
+        if (--left > 0) return;
+        if (failed) done('NOQUORUM a node did not answer; nothing was flushed');
+        else this.flushEverywhere(db, mark, peers, done);
+      });
+    }
+  }
+
+  swap(_a: number, _b: number, done: (f: Failure) => void): void {
+    done('ERR SWAPDB is not allowed in cluster mode');
+  }
+
+  /** Answers another node. */
+  answer(kind: number, payload: string, reply: (answer: string) => void): void {
+    if (kind === Query.Scan) {
+      const [db, slot, hash, end, count] = parse<number[]>(payload) ?? [];
+      this.scanHere(db, slot, hash, end, count, (failure, keys, next) => {
+        reply(failure === null ? JSON.stringify([next, keys]) : '');
+      });
+    } else if (kind === Query.Size) {
+      const [db, slots] = parse<[number, number[]]>(payload) ?? [0, []];
+      this.sizeHere(db, slots, (keys) => reply(JSON.stringify(keys)));
+    } else if (kind === Query.Clock) {
+      reply(JSON.stringify(this.hlc.next(this.clock.now(), 0)));
+    } else if (kind === Query.Flush) {
+      this.raise(parse<number[]>(payload) ?? [], (ok) => reply(ok ? '1' : '0'));
+    } else {
+      reply('');
+    }
+  }
+
+  /** A peer has just connected: it may have missed a flush. */
+  tellMarks(peer: number): void {
+    if (this.marks.all.some((mark) => mark > 0)) {
+      this.node.query(peer, Query.Flush, JSON.stringify(this.marks.all), () => {});
+    }
+  }
+
+  /** False: the marks come from a clock too far ahead of ours to be believed. */
+  private raise(marks: readonly number[], done: (ok: boolean) => void): void {
+    const now = this.clock.now();
+    if (marks.some((mark) => mark > 0 && !this.hlc.observe(mark, now))) return done(false);
+    const raised = this.marks.raise(marks);
+    if (raised.length > 0) {
+      for (const db of raised) {
+        this.counts.clear(db);
+        this.store.readmit(db);
+      }
+      this.store.putRow(FLUSH_ROW, Buffer.from(JSON.stringify(this.marks.all)));
+      this.listener.flushed(raised);
+    }
+    this.store.whenSettled(() => done(true));
+  }
+
+  private flushEverywhere(
+    db: number | undefined,
+    mark: number,
+    peers: number[],
+    done: (f: Failure) => void,
+  ): void {
+    const marks = Array.from({ length: this.databases }, (_, one) =>
+      db === undefined || one === db ? mark : 0,
+    );
+    let left = peers.length + 1;
+    let missed = 0;
+    const one = (ok: boolean): void => {
+      if (!ok) missed++;
+      if (--left > 0) return;
+      done(
+        missed === 0
+          ? null
+          : `NOQUORUM ${missed} nodes did not confirm; they may still hold what was flushed`,
+      );
+    };
+    this.raise(marks, one);
+    for (const peer of peers) {
+      this.node.query(peer, Query.Flush, JSON.stringify(marks), (answer) => one(answer === '1'));
+    }
+  }
+
+  private firstFrom(
+    db: number,
+    cursor: number,
+    mayWrap: boolean,
+    done: (f: Failure, key?: string) => void,
+  ): void {
+    this.scan(db, cursor, 1, (failure, next, items) => {
+      if (failure !== null) done(failure, undefined);
+      else if (items.length > 0) done(null, items[Math.floor(this.random.next() * items.length)].key);
+      else if (next !== 0) this.firstFrom(db, next, mayWrap, done);
+      else if (mayWrap) this.firstFrom(db, 0, false, done);
+      else done(null, undefined);
+    });
+  }
+
+  private scanHere(
+    db: number,
+    slot: number,
+    hash: number,
+    end: number,
+    count: number,
+    done: (failure: Failure, keys: string[], next: number) => void,
+  ): void {
+    scanLocal(this.store, db, { slot, hash }, end, count, this.clock.now(), (error, keys, next) => {
+      if (error !== null) return done(`ERR read failed: ${error.message}`, [], 0);
+      const cursor = next === null ? end * HASHES : next.slot * HASHES + next.hash;
+      done(null, keys, cursor >= SLOTS * HASHES ? 0 : cursor);
+    });
+  }
+
+  private sizeHere(db: number, slots: readonly number[], done: (keys: number) => void): void {
+    this.whenCounted(() => {
+      if (slots.length === SLOTS) return done(this.counts.total(db));
+      let keys = 0;
+      for (const slot of slots) keys += this.counts.slot(db, slot);
+      done(keys);
+    });
+  }
+
+  private serverOf(slot: number): number {
+    const { topology } = this.node;
+    return topology.isHome[slot] === 1 ? SELF : topology.firstLive[slot];
+  }
+
+  /** The first slot after `slot` that another node has to be asked for. */
+  private endOfRun(slot: number, server: number): number {
+    let end = slot + 1;
+    while (end < SLOTS && this.serverOf(end) === server) end++;
+    return end;
+  }
+}
+
+function unreachable(slot: number): string {
+  return `NOQUORUM no replica of slot ${slot} is reachable; nothing was read`;
+}
+
+function parse<T>(answer: string | null): T | undefined {
+  if (answer === null || answer === '') return undefined;
+  try {
+    return JSON.parse(answer) as T;
+  } catch {
+    return undefined;
+  }
+}

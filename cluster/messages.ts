@@ -1,0 +1,32 @@
+/**
+ * Every message between nodes, with its number on the wire: frozen. Bodies are written and read beside their handlers; all
+ * strings are latin1 with a u32 length, all numbers big endian.
+ */
+export const Message = {
+  /** group:u32 db:u8 slot:u16 key record -- one record of a write group. */
+  Write: 1,
+  /** group:u32 records:u32 -- the group is whole: commit and acknowledge it. */
+  WriteEnd: 2,
+  /** group:u32 ok:u8 */
+  WriteAck: 3,
+  /** request:u32 full:u8 db:u8 slot:u16 key */
+  Read: 4,
+  /** request:u32 a:u32 b:u32 -- the digest of what this replica has. */
+  ReadDigest: 5,
+  /** request:u32 record (empty: none) */
+  ReadRecord: 6,
+  /** request:u32 text -- this replica cannot answer. */
+  ReadFailed: 7,
+  /** db:u8 slot:u16 key record -- a newer record for a stale replica; not acknowledged. */
+  Repair: 8,
+  /** request:u32 payload -- a command for its coordinator; the payload is the server's. */
+  Forward: 9,
+  /** request:u32 payload */
+  ForwardReply: 10,
+  /** request:u32 kind:u8 payload -- a question about the whole keyspace. */
+  Query: 11,
+  /** request:u32 ok:u8 payload */
+  QueryReply: 12,
+  /** The sender's greeting, as JSON: its view of the members has changed. */
+  News: 13,
+} as const;

@@ -1,0 +1,151 @@
+import type { Coordinator } from '../cluster/core/coordinator.js';
+import { type Level, parseLevel } from '../cluster/core/levels.js';
+import { Operation } from '../cluster/core/operation.js';
+import { slotOf } from '../cluster/core/slot.js';
+import { type KeyRecord, STRING, TOMBSTONE, visible } from '../storage/record.js';
+import type { ClientState } from './client.js';
+import type { KeyRef, Value } from './commands/spec.js';
+import type { CommandRow } from './commands/table.js';
+import { ReplyWriter } from './resp/reply.js';
+import type { LateReply, ServerCall } from './server-call.js';
+import type { ServerContext } from './server-context.js';
+
+/** Who is told how a call goes on: a session, a fan-out, a transaction or another node's request. */
+export interface CallOwner {
+  /** The command has had its effect on records (or will not have any): what follows on the same keys may start. */
+  ran(call: CommandCall): void;
+  /** The reply is final, in `call.reply`. */
+  finished(call: CommandCall): void;
+}
+
+/** More keys than this are found through a Map instead of by looking at each. */
+const FEW_KEYS = 8;
+
+/** One command under way: what its handler sees of the world (`ServerCall`) and what the coordinator sees of it. */
+export class CommandCall extends Operation implements ServerCall {
+  readonly reply = new ReplyWriter();
+  argv: readonly string[] = [];
+  db = 0;
+  row!: CommandRow;
+  client!: ClientState;
+  owner!: CallOwner;
+  /** Its effect is past; only the reply may be outstanding. */
+  hasRun = false;
+  done = false;
+  /** ms with a fraction, for the slow log. */
+  startedAt = 0;
+  private isLate = false;
+  private indexOfKey: Map<string, number> | undefined;
+
+  constructor(
+    readonly server: ServerContext,
+    private readonly coordinatorOfRecords: Coordinator,
+  ) {
+    super();
+  }
+
+  init(argv: readonly string[], row: CommandRow, client: ClientState, owner: CallOwner, now: number): void {
+    this.argv = argv;
+    this.row = row;
+    this.client = client;
+    this.owner = owner;
+    this.now = now;
+    this.db = client.db;
+    this.reply.resp = client.resp;
+    this.isWrite = row.isWrite;
+    this.readLevel = client.readLevel;
+    this.writeLevel = client.writeLevel;
+    this.hasRun = false;
+    this.done = false;
+    this.isLate = false;
+    this.indexOfKey = undefined;
+    this.reset();
+  }
+
+  /** Takes the keys the row names. */
+  takeKeys(refs: readonly KeyRef[]): void {
+    for (const { db, key } of refs) this.addKey(db, slotOf(key), key);
+    if (this.keys.length > FEW_KEYS) this.indexKeys();
+  }
+
+  // --- what the handler sees ---
+
+  read(key: string, db = this.db): Value | undefined {
+    return visible(this.record(this.indexOf(key, db)), this.now);
+  }
+
+  /** The whole record of a key, for commands that show versions. */
+  recordOf(key: string, db = this.db): KeyRecord | null {
+    return this.record(this.indexOf(key, db));
+  }
+
+  write(key: string, payload: string, expireAt: number, db = this.db): void {
+    this.coordinatorOfRecords.write(this, this.indexOf(key, db), STRING, payload, expireAt);
+  }
+
+  remove(key: string, db = this.db): boolean {
+    const index = this.indexOf(key, db);
+    if (visible(this.record(index), this.now) === undefined) return false;
+    this.coordinatorOfRecords.write(this, index, TOMBSTONE, '', 0);
+    return true;
+  }
+
+  later(): LateReply {
+    this.isLate = true;
+    return { reply: this.reply, done: () => this.finish(null) };
+  }
+
+  // --- what the coordinator sees ---
+
+  run(): void {
+    this.runHandler();
+    this.markRun();
+  }
+
+  finish(failure: string | null): void {
+    if (failure !== null) {
+      this.reply.take();
+      this.reply.error(failure);
+    }
+    this.markRun();
+    this.done = true;
+    this.owner.finished(this);
+  }
+
+  /** Runs a command without keys; it finishes now, or later if its handler said so. */
+  runWithoutKeys(): void {
+    this.runHandler();
+    if (!this.isLate) this.finish(null);
+  }
+
+  private runHandler(): void {
+    this.row.spec.run(this);
+  }
+
+  private markRun(): void {
+    if (this.hasRun) return;
+    this.hasRun = true;
+    this.owner.ran(this);
+  }
+
+  private indexOf(key: string, db: number): number {
+    if (this.indexOfKey !== undefined) {
+      const index = this.indexOfKey.get(`${db}:${key}`);
+      if (index !== undefined) return index;
+    } else {
+      for (let i = 0; i < this.keys.length; i++) if (this.keys[i] === key && this.dbs[i] === db) return i;
+    }
+    throw new Error(`${this.row.spec.name} touches a key that its row does not name`);
+  }
+
+  private indexKeys(): void {
+    const index = new Map<string, number>();
+    for (let i = 0; i < this.keys.length; i++) index.set(`${this.dbs[i]}:${this.keys[i]}`, i);
+    this.indexOfKey = index;
+  }
+}
+
+/** A level's name as the client state keeps it, as the coordinator wants it. */
+export function levelOf(name: string): Level {
+  return parseLevel(name) ?? 0;
+}

@@ -1,0 +1,151 @@
+import { Operation } from '../cluster/core/operation.js';
+import { slotOf } from '../cluster/core/slot.js';
+import { type KeyRecord, visible } from '../storage/record.js';
+import type { WriterTable } from '../storage/writers.js';
+import type { RemoteSettings } from './call-codec.js';
+import type { ClientState } from './client.js';
+import type { CallOwner, CommandCall } from './command-call.js';
+import type { KeyRef } from './commands/spec.js';
+import type { CommandRow } from './commands/table.js';
+import type { Executor } from './executor.js';
+import type { ReplyBytes } from './resp/reply.js';
+
+export interface QueuedCommand {
+  readonly argv: readonly string[];
+  readonly row: CommandRow;
+  readonly db: number;
+}
+
+export interface WatchedKey extends KeyRef {
+  /** `fingerprint` when it was watched. */
+  readonly state: string;
+}
+
+/** Names the versions a client sees of a key: equal as long as nobody has changed it and it has not expired. */
+export function fingerprint(record: KeyRecord | null, now: number, writers: WriterTable): string {
+  if (record === null || visible(record, now) === undefined) return '';
+  return record.siblings.map((version) => `${writers.id(version.writer)}:${version.hlc}`).join();
+}
+
+/** An error line, null when a watched key had changed, or a reply per command. */
+export type ExecDone = (outcome: string | null | readonly ReplyBytes[]) => void;
+
+/** EXEC: the queued commands in one step, on all of their records at once. */
+export class ExecRun extends Operation implements CallOwner {
+  private readonly replies: ReplyBytes[] = [];
+  private readonly calls: CommandCall[] = [];
+  private readonly places = new Map<string, number>();
+  private unfinished = 0;
+  private aborted = false;
+  private recordsDone = false;
+  private over = false;
+
+  constructor(
+    private readonly executor: Executor,
+    private readonly client: ClientState,
+    private readonly settings: RemoteSettings,
+    private readonly queued: readonly QueuedCommand[],
+    private readonly watches: readonly WatchedKey[],
+    now: number,
+    private readonly done: ExecDone,
+  ) {
+    super();
+    this.now = now;
+    this.isWrite = true;
+    this.readLevel = settings.readLevel;
+    this.writeLevel = settings.writeLevel;
+    for (const watched of watches) this.take(watched);
+    for (const { argv, row, db } of queued)
+      if (row.hasKeys) for (const ref of row.keysOf(argv, db)) this.take(ref);
+  }
+
+  /** Runs everything here. */
+  start(): void {
+    if (this.keys.length > 0) return this.executor.coordinator.begin(this);
+    this.runAll();
+    this.finish(null);
+  }
+
+  /** The commands with keys have run elsewhere with these replies; the others run here, and all replies come together. */
+  startWith(remote: readonly ReplyBytes[]): void {
+    this.runAll(remote);
+    this.finish(null);
+  }
+
+  run(): void {
+    const { writers } = this.executor.coordinator;
+    for (const { db, key, state } of this.watches) {
+      if (fingerprint(this.record(this.placeOf(db, key)), this.now, writers) !== state) this.aborted = true;
+    }
+    if (!this.aborted) this.runAll();
+  }
+
+  finish(failure: string | null): void {
+    this.recordsDone = true;
+    if (failure === null) this.finishIfDone();
+    else this.end(failure);
+  }
+
+  ran(): void {}
+
+  finished(call: CommandCall): void {
+    this.replies[this.calls.indexOf(call)] = call.reply.take();
+    this.unfinished--;
+    this.finishIfDone();
+  }
+
+  private runAll(remote?: readonly ReplyBytes[]): void {
+    let taken = 0;
+    // Counted first, so that a command that ends at once does not end the whole.
+    this.unfinished = this.queued.length;
+    for (const { argv, row, db } of this.queued) {
+      const call = this.executor.newCall();
+      call.init(argv, row, this.client, this, this.now);
+      call.db = db;
+      call.reply.resp = this.settings.resp;
+      this.calls.push(call);
+      if (remote !== undefined && row.hasKeys) {
+        call.reply.raw(remote[taken++]);
+        call.finish(null);
+      } else {
+        this.runOne(call);
+      }
+    }
+  }
+
+  private runOne(call: CommandCall): void {
+    const keys = call.row.hasKeys ? call.row.keysOf(call.argv, call.db) : [];
+    if (keys.length === 0) return call.runWithoutKeys();
+    call.takeKeys(keys);
+    keys.forEach(({ db, key }, i) => {
+      call.entries[i] = this.entries[this.placeOf(db, key)];
+    });
+    call.run();
+    if (call.wrote) this.wrote = true;
+    call.finish(null);
+  }
+
+  private take({ db, key }: KeyRef): void {
+    const name = `${db}:${key}`;
+    if (this.places.has(name)) return;
+    this.places.set(name, this.keys.length);
+    this.addKey(db, slotOf(key), key);
+  }
+
+  private placeOf(db: number, key: string): number {
+    const place = this.places.get(`${db}:${key}`);
+    if (place === undefined) throw new Error('a transaction touches a key it has not fetched');
+    return place;
+  }
+
+  private finishIfDone(): void {
+    if (!this.recordsDone || (!this.aborted && this.unfinished > 0)) return;
+    this.end(this.aborted ? null : this.replies);
+  }
+
+  private end(outcome: string | null | readonly ReplyBytes[]): void {
+    if (this.over) return;
+    this.over = true;
+    this.done(outcome);
+  }
+}

@@ -1,0 +1,96 @@
+import type { Coordinator } from '../cluster/core/coordinator.js';
+import type { CallFailure } from '../cluster/core/peer-calls.js';
+import { slotOf } from '../cluster/core/slot.js';
+import { NOBODY, type Node, SELF } from '../cluster/node.js';
+import { encodeCommand } from './call-codec.js';
+import { CommandCall } from './command-call.js';
+import type { KeyRef } from './commands/spec.js';
+import { Errors } from './errors.js';
+import { startFanout } from './fanout.js';
+import type { ServerContext } from './server-context.js';
+
+/** Takes a checked command to where it has to run: here, on its keys' coordinator, or in parts on several. */
+export class Executor {
+  constructor(
+    readonly server: ServerContext,
+    readonly node: Node,
+  ) {}
+
+  get coordinator(): Coordinator {
+    return this.node.coordinator;
+  }
+
+  newCall(): CommandCall {
+    return new CommandCall(this.server, this.coordinator);
+  }
+
+  /** The call's owner hears of its end, perhaps before this returns. */
+  start(call: CommandCall): void {
+    const { row } = call;
+    if (!row.hasKeys) {
+      call.runWithoutKeys();
+      return;
+    }
+    if (!this.node.ready) {
+      call.finish(formingText(this.node));
+      return;
+    }
+    if (row.oneKey) call.addKey(call.db, slotOf(call.argv[1]), call.argv[1]);
+    else if (!this.takeKeys(call)) return;
+    const { topology } = this.node;
+    if (!row.isWrite || topology.members.length === 1) {
+      this.coordinator.begin(call);
+      return;
+    }
+    if (call.keys.length > 1) {
+      if (row.spec.fanout !== undefined) return startFanout(this, call);
+      if (!sameSlot(call)) return call.finish(Errors.crossSlot);
+    }
+    this.startOnCoordinator(call);
+  }
+
+  private takeKeys(call: CommandCall): boolean {
+    const keys: readonly KeyRef[] = call.row.keysOf(call.argv, call.db);
+    if (keys.length === 0) {
+      // Its own handler knows what is wrong with the arguments.
+      call.runWithoutKeys();
+      return false;
+    }
+    call.takeKeys(keys);
+    return true;
+  }
+
+  private startOnCoordinator(call: CommandCall): void {
+    const owner = this.node.coordinatorOf(call.slots[0]);
+    if (owner === SELF) {
+      this.coordinator.begin(call);
+    } else if (owner === NOBODY) {
+      call.finish('NOQUORUM no replica of this key is reachable; the write was not applied');
+    } else {
+      const { db, readLevel, writeLevel, argv } = call;
+      const payload = encodeCommand({ db, resp: call.reply.resp, readLevel, writeLevel }, argv);
+      this.node.forward(owner, payload, (answer, failure) => {
+        if (answer !== null) call.reply.raw(answer);
+        call.finish(failure === null ? null : forwardText(failure));
+      });
+    }
+  }
+}
+
+/** While seeds are missing nothing is served: two halves that each thought they were the cluster would differ for ever. */
+export function formingText(node: Node): string {
+  return `CLUSTERDOWN The cluster is forming, waiting for ${node.missing.join(', ') || 'the other members to agree'}`;
+}
+
+export function forwardText(failure: CallFailure): string {
+  if (failure === 'not-sent')
+    return "NOQUORUM the key's coordinator is not reachable; the write was not applied";
+  if (failure === 'timeout')
+    return "NOQUORUM the key's coordinator did not answer in time; the write may have been applied";
+  return "NOQUORUM the connection to the key's coordinator was lost; the write may have been applied";
+}
+
+function sameSlot(call: CommandCall): boolean {
+  for (const slot of call.slots) if (slot !== call.slots[0]) return false;
+  return true;
+}

@@ -1,0 +1,27 @@
+/** Several byte strings as one: a line of their lengths, then the strings. */
+export function packStrings(strings: readonly string[]): string {
+  let head = '';
+  for (const one of strings) head += `${one.length} `;
+  return `${head}\n${strings.join('')}`;
+}
+
+/** undefined when it is garbled. */
+export function unpackStrings(packed: string): string[] | undefined {
+  const end = packed.indexOf('\n');
+  if (end < 0) return undefined;
+  const strings: string[] = [];
+  let at = end + 1;
+  let length = 0;
+  for (let i = 0; i < end; i++) {
+    const digit = packed.charCodeAt(i) - 48;
+    if (digit >= 0 && digit <= 9) {
+      length = length * 10 + digit;
+    } else {
+      if (at + length > packed.length) return undefined;
+      strings.push(packed.slice(at, at + length));
+      at += length;
+      length = 0;
+    }
+  }
+  return at === packed.length ? strings : undefined;
+}

@@ -1,0 +1,128 @@
+import { NOBODY, SELF } from '../cluster/node.js';
+import type { KeyRecord } from '../storage/record.js';
+import { decodeOutcome, encodeExec } from './call-codec.js';
+import type { ClientState } from './client.js';
+import type { CommandCall } from './command-call.js';
+import type { CommandRow } from './commands/table.js';
+import { Errors } from './errors.js';
+import { type ExecDone, ExecRun, fingerprint, type QueuedCommand, type WatchedKey } from './exec-run.js';
+import { type Executor, formingText, forwardText } from './executor.js';
+
+/** What MULTI does not queue, as in Redis's `processCommand`. */
+const RUN_INSIDE_MULTI = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
+
+/**
+ * A connection's MULTI and WATCH (https://redis.io/docs/latest/develop/interact/transactions/). EXEC runs all queued commands in
+ * one synchronous step on the node that coordinates their slot, so nothing comes between them; on a node alone the
+ * keys may be in any slots.
+ */
+export class Transaction {
+  private queued: QueuedCommand[] | null = null;
+  /** The database that the next queued command will find: a queued SELECT changes it. */
+  private db = 0;
+  private spoiled = false;
+  private watches: WatchedKey[] = [];
+
+  constructor(
+    private readonly client: ClientState,
+    private readonly executor: Executor,
+  ) {}
+
+  get active(): boolean {
+    return this.queued !== null;
+  }
+
+  /** Whether the command is to be queued instead of run. */
+  takes(row: CommandRow): boolean {
+    return this.queued !== null && !RUN_INSIDE_MULTI.has(row.spec.name);
+  }
+
+  /** An error while queueing: EXEC will refuse. */
+  spoil(): void {
+    if (this.queued !== null) this.spoiled = true;
+  }
+
+  queue(argv: readonly string[], row: CommandRow): void {
+    if (this.queued === null) return;
+    this.queued.push({ argv, row, db: this.db });
+    this.client.queued = this.queued.length;
+    const { databases } = this.executor.server.settings.values;
+    if (row.spec.name === 'select' && /^\d{1,4}$/.test(argv[1]) && Number(argv[1]) < databases)
+      this.db = Number(argv[1]);
+  }
+
+  /** False inside a transaction already begun. */
+  begin(): boolean {
+    if (this.queued !== null) return false;
+    this.queued = [];
+    this.db = this.client.db;
+    this.client.queued = 0;
+    return true;
+  }
+
+  /** Forgets queued commands and watched keys. */
+  discard(): void {
+    this.queued = null;
+    this.spoiled = false;
+    this.client.queued = -1;
+    this.unwatch();
+  }
+
+  unwatch(): void {
+    this.watches = [];
+    this.client.watching = 0;
+  }
+
+  /** `records[i]` is what `keys[i]` holds now. A key watched before keeps its first state. */
+  watch(db: number, keys: readonly string[], records: readonly (KeyRecord | null)[], now: number): void {
+    keys.forEach((key, i) => {
+      if (this.watches.some((watched) => watched.db === db && watched.key === key)) return;
+      this.watches.push({ db, key, state: fingerprint(records[i], now, this.executor.coordinator.writers) });
+    });
+    this.client.watching = this.watches.length;
+  }
+
+  /** Runs what was queued; `call` is the EXEC and is answered now or later. */
+  exec(call: CommandCall): void {
+    const { queued, spoiled, watches } = this;
+    this.discard();
+    if (queued === null) return call.reply.error('ERR EXEC without MULTI');
+    if (spoiled) return call.reply.error('EXECABORT Transaction discarded because of previous errors.');
+    const late = call.later();
+    this.place(call, queued, watches, (outcome) => {
+      if (typeof outcome === 'string') {
+        late.reply.error(outcome);
+      } else if (outcome === null) {
+        late.reply.nullArray();
+      } else {
+        late.reply.array(outcome.length);
+        for (const reply of outcome) late.reply.raw(reply);
+      }
+      late.done();
+    });
+  }
+
+  /** Here or on the coordinator of its slot. */
+  private place(call: CommandCall, queued: QueuedCommand[], watches: WatchedKey[], done: ExecDone): void {
+    const { client, executor } = this;
+    const { node } = executor;
+    const { readLevel, writeLevel } = call;
+    const settings = { db: client.db, resp: client.resp, readLevel, writeLevel };
+    const run = new ExecRun(executor, client, settings, queued, watches, call.now, done);
+    if (run.keys.length === 0) return run.start();
+    if (!node.ready) return done(formingText(node));
+    if (node.topology.members.length === 1) return run.start();
+    if (run.slots.some((slot) => slot !== run.slots[0])) return done(Errors.crossSlot);
+    const owner = node.coordinatorOf(run.slots[0]);
+    if (owner === SELF) return run.start();
+    if (owner === NOBODY) return done('NOQUORUM no replica of these keys is reachable; nothing was applied');
+    const withKeys = queued.filter(({ row }) => row.hasKeys);
+    node.forward(owner, encodeExec(settings, watches, withKeys), (answer, failure) => {
+      if (failure !== null) return done(forwardText(failure));
+      const outcome = decodeOutcome(answer!);
+      if (outcome === null || typeof outcome === 'string') done(outcome);
+      else if (outcome.length !== withKeys.length) done('ERR a garbled answer from another node');
+      else run.startWith(outcome);
+    });
+  }
+}

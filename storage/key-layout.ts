@@ -1,0 +1,91 @@
+/**
+ * Where things lie in the engine's one key space. Data is ordered by slot, then database, then the key's hash, so that a
+ * slot is one key range, a leaf of its Merkle tree will be one key range, and a SCAN cursor (slot, hash) needs no state.
+ *
+ *     'd' slot:u16 db:u8 hash:u32 key    -> record
+ *     'x' expireAt:f64 <the data key>    -> nothing: the expiry index
+ *     'm' name                           -> small facts of this node (clock lease, flush marks, members)
+ */
+const DATA = 0x64;
+const EXPIRY = 0x78;
+const META = 0x6d;
+
+export const SLOTS = 16384;
+/** Bytes in front of the key in a data key. */
+export const DATA_PREFIX_BYTES = 8;
+
+/** Writes the data key (`hash` is the key's `fnv1a`) at `offset` and returns its end. */
+export function writeDataKey(
+  out: Buffer,
+  offset: number,
+  slot: number,
+  db: number,
+  hash: number,
+  key: string,
+): number {
+  out[offset] = DATA;
+  out.writeUInt16BE(slot, offset + 1);
+  out[offset + 3] = db;
+  out.writeUInt32BE(hash, offset + 4);
+  return offset + DATA_PREFIX_BYTES + out.latin1Write(key, offset + DATA_PREFIX_BYTES);
+}
+
+export function dataKey(slot: number, db: number, hash: number, key: string): Buffer {
+  const out = Buffer.allocUnsafe(DATA_PREFIX_BYTES + key.length);
+  writeDataKey(out, 0, slot, db, hash, key);
+  return out;
+}
+
+export interface DataKey {
+  readonly slot: number;
+  readonly db: number;
+  readonly hash: number;
+  readonly key: string;
+}
+
+/** Reads a data key standing at `offset` of `bytes` (to its end). */
+export function parseDataKey(bytes: Buffer, offset = 0): DataKey {
+  return {
+    slot: bytes.readUInt16BE(offset + 1),
+    db: bytes[offset + 3],
+    hash: bytes.readUInt32BE(offset + 4),
+    key: bytes.latin1Slice(offset + DATA_PREFIX_BYTES),
+  };
+}
+
+/** The first possible data key at or after this place. `slot` may be SLOTS: the end of all data. */
+export function dataKeyFrom(slot: number, db = 0, hash = 0): Buffer {
+  const out = Buffer.alloc(DATA_PREFIX_BYTES);
+  out[0] = DATA;
+  out.writeUInt16BE(slot, 1);
+  out[3] = db;
+  out.writeUInt32BE(hash, 4);
+  return out;
+}
+
+/** The expiry index row of a data key. Times are positive, so the bytes of a double sort like the number. */
+export function expiryKey(expireAt: number, dataKeyBytes: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(9 + dataKeyBytes.length);
+  out[0] = EXPIRY;
+  out.writeDoubleBE(expireAt, 1);
+  dataKeyBytes.copy(out, 9);
+  return out;
+}
+
+export function parseExpiryKey(bytes: Buffer): { expireAt: number; data: DataKey } {
+  return { expireAt: bytes.readDoubleBE(1), data: parseDataKey(bytes, 9) };
+}
+
+/** All rows of the expiry index that are due at `now` (Unix ms). */
+export function expiryRange(now: number): { from: Buffer; to: Buffer } {
+  const from = Buffer.from([EXPIRY]);
+  const to = Buffer.alloc(10);
+  to[0] = EXPIRY;
+  to.writeDoubleBE(now, 1);
+  to[9] = 0xff;
+  return { from, to };
+}
+
+export function metaKey(name: string): Buffer {
+  return Buffer.from(`${String.fromCharCode(META)}${name}`, 'latin1');
+}

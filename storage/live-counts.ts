@@ -1,0 +1,87 @@
+import { type KeyRecord, TOMBSTONE } from './record.js';
+
+/**
+ * How many keys are alive per database and slot, kept exact by telling it every change of a record. A key whose time is up
+ * counts until the expiry sweep has made a tombstone of it, as in Redis it counts until it is deleted.
+ */
+export class LiveCounts {
+  private readonly totals: number[] = [];
+  private readonly expiring: number[] = [];
+  private readonly slots: Uint32Array[] = [];
+
+  constructor(private readonly slotCount: number) {}
+
+  changed(db: number, slot: number, before: KeyRecord | null, after: KeyRecord | null): void {
+    const was = alive(before);
+    const is = alive(after);
+    if (was !== is) this.add(db, slot, is ? 1 : -1);
+    const expired = was && this.expires(before);
+    const expires = is && this.expires(after);
+    if (expired !== expires) this.expiring[db] = (this.expiring[db] ?? 0) + (expires ? 1 : -1);
+  }
+
+  private add(db: number, slot: number, keys: number): void {
+    this.totals[db] = (this.totals[db] ?? 0) + keys;
+    this.slots[db] ??= new Uint32Array(this.slotCount);
+    this.slots[db][slot] += keys;
+  }
+
+  total(db: number): number {
+    return this.totals[db] ?? 0;
+  }
+
+  /** Keys with an expiry. */
+  withExpiry(db: number): number {
+    return this.expiring[db] ?? 0;
+  }
+
+  slot(db: number, slot: number): number {
+    return this.slots[db]?.[slot] ?? 0;
+  }
+
+  /** All figures, to be kept over a clean stop. */
+  save(): Buffer {
+    const dbs = this.slots.flatMap((counts, db) => (counts ? [db] : []));
+    const rowBytes = 9 + this.slotCount * 4;
+    const out = Buffer.alloc(dbs.length * rowBytes);
+    dbs.forEach((db, i) => {
+      const at = i * rowBytes;
+      out[at] = db;
+      out.writeDoubleBE(this.withExpiry(db), at + 1);
+      for (let slot = 0; slot < this.slotCount; slot++)
+        out.writeUInt32BE(this.slots[db][slot], at + 9 + slot * 4);
+    });
+    return out;
+  }
+
+  /** Adds what `save` kept. False when it does not fit. */
+  restore(saved: Buffer): boolean {
+    const rowBytes = 9 + this.slotCount * 4;
+    if (saved.length % rowBytes !== 0) return false;
+    for (let at = 0; at < saved.length; at += rowBytes) {
+      const db = saved[at];
+      this.expiring[db] = (this.expiring[db] ?? 0) + saved.readDoubleBE(at + 1);
+      for (let slot = 0; slot < this.slotCount; slot++) {
+        const keys = saved.readUInt32BE(at + 9 + slot * 4);
+        if (keys > 0) this.add(db, slot, keys);
+      }
+    }
+    return true;
+  }
+
+  clear(db: number): void {
+    this.totals[db] = 0;
+    this.expiring[db] = 0;
+    this.slots[db]?.fill(0);
+  }
+
+  private expires(record: KeyRecord | null): boolean {
+    return (record?.siblings[0]?.expireAt ?? 0) !== 0;
+  }
+}
+
+/** Whether the version a plain client sees is anything but a tombstone. */
+export function alive(record: KeyRecord | null): boolean {
+  const version = record?.siblings[0];
+  return version !== undefined && version.type !== TOMBSTONE;
+}

@@ -1,0 +1,118 @@
+import type { KeyRecord } from './record.js';
+import type { LoadWaiter } from './record-store.js';
+import { fnv1a } from './writers.js';
+
+const CORRUPT_TEXT =
+  'ERR the stored value of this key is damaged (its checksum does not match) and no other replica has it';
+
+/** A key's place in the cache. */
+export class RecordEntry {
+  /** undefined: not read from disk yet. null: the key has no record. */
+  record: KeyRecord | null | undefined = undefined;
+  /** The group commit that carries the latest record; below `committedSeq` the entry is clean. */
+  dirtySeq = 0;
+  /** While above 0 the entry stays cached. */
+  pins = 0;
+  /** Read since the last turn of the eviction clock. */
+  hot = true;
+  /** The record on disk failed its checksum. */
+  corrupt = false;
+  loadError: Error | null = null;
+  waiters: LoadWaiter[] | null = null;
+  /** The coordinator's: in which epoch of trust this replica's copy was known to be the newest. */
+  verifiedEpoch = 0;
+  /** The coordinator's: operations wait for this copy to be read and verified; newcomers queue behind them. */
+  gated = false;
+  /** The coordinator's: the record has to be sent to the key's other replicas with the group that carries it. */
+  replicate = false;
+  bytes = 0;
+
+  readonly hash: number;
+
+  /** Why a load that has just ended brought no record: a whole error line, or null. */
+  get loadFailure(): string | null {
+    if (this.loadError !== null) return `ERR read failed: ${this.loadError.message}`;
+    return this.corrupt ? CORRUPT_TEXT : null;
+  }
+
+  constructor(
+    readonly db: number,
+    readonly slot: number,
+    readonly key: string,
+  ) {
+    this.hash = fnv1a(key);
+  }
+}
+
+/** What an entry costs beyond its key and payload, in bytes: measured on a heap of a million entries. */
+const ENTRY_OVERHEAD = 420;
+
+/**
+ * Records by key, bounded in bytes. Eviction is the CLOCK algorithm over the Map's own order: a hit only sets a bit; an
+ * entry found hot at the front goes to the back once more.
+ */
+export class RecordCache {
+  bytes = 0;
+  size = 0;
+  private readonly dbs: Map<string, RecordEntry>[] = [];
+
+  constructor(private readonly limit: () => number) {}
+
+  get(db: number, key: string): RecordEntry | undefined {
+    return this.dbs[db]?.get(key);
+  }
+
+  getOrMake(db: number, slot: number, key: string): RecordEntry {
+    this.dbs[db] ??= new Map();
+    const map = this.dbs[db];
+    let entry = map.get(key);
+    if (entry === undefined) {
+      entry = new RecordEntry(db, slot, key);
+      entry.bytes = ENTRY_OVERHEAD + key.length;
+      this.bytes += entry.bytes;
+      this.size++;
+      map.set(key, entry);
+    }
+    entry.hot = true;
+    return entry;
+  }
+
+  replace(entry: RecordEntry, record: KeyRecord | null): void {
+    entry.record = record;
+    let bytes = ENTRY_OVERHEAD + entry.key.length;
+    if (record !== null) for (const version of record.siblings) bytes += version.payload.length;
+    this.bytes += bytes - entry.bytes;
+    entry.bytes = bytes;
+  }
+
+  /** Back to "not read yet": for a record that could not be written. */
+  forget(entry: RecordEntry): void {
+    entry.record = undefined;
+    entry.verifiedEpoch = 0;
+    entry.replicate = false;
+  }
+
+  forEach(visit: (entry: RecordEntry) => void): void {
+    for (const map of this.dbs) if (map) for (const entry of map.values()) visit(entry);
+  }
+
+  /** Evicts until the bound holds, or until every entry was looked at once. */
+  trim(): void {
+    if (this.bytes <= this.limit()) return;
+    for (const map of this.dbs) {
+      if (!map) continue;
+      let looked = map.size;
+      for (const entry of map.values()) {
+        if (looked-- <= 0 || this.bytes <= this.limit()) break;
+        map.delete(entry.key);
+        if (entry.hot || entry.pins > 0) {
+          entry.hot = false;
+          map.set(entry.key, entry);
+        } else {
+          this.bytes -= entry.bytes;
+          this.size--;
+        }
+      }
+    }
+  }
+}

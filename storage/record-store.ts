@@ -1,0 +1,336 @@
+import type { Done, EngineIterator, Range, StorageEngine } from './engine.js';
+import { type DataKey, dataKey, expiryKey } from './key-layout.js';
+import type { LiveCounts } from './live-counts.js';
+import { CORRUPT, decodeRecord, type KeyRecord } from './record.js';
+import { RecordCache, type RecordEntry } from './record-cache.js';
+import { RecordScratch } from './record-scratch.js';
+import type { WriterTable } from './writers.js';
+
+/** Told when a record it asked for has come from the disk (or could not). */
+export interface LoadWaiter {
+  loaded(entry: RecordEntry): void;
+}
+
+export type SyncMode = 'always' | 'everysec' | 'no';
+
+export interface RecordStoreOptions {
+  /** Bound of the record cache, in bytes. Entries in use may go over it for as long as they are. */
+  readonly cacheBytes: () => number;
+  readonly syncMode: () => SyncMode;
+  /** Runs a function at the end of this turn of the event loop. */
+  readonly defer: (run: () => void) => void;
+  /** Records with these facts are filtered when they are read: see `flush-marks.ts`. */
+  readonly admit: (db: number, record: KeyRecord) => KeyRecord | null;
+}
+
+export interface StoreCounters {
+  loads: number;
+  loadBatches: number;
+  commits: number;
+  committedRecords: number;
+  corrupt: number;
+  failedCommits: number;
+}
+
+/** Sees each record of a group commit with its encoded bytes, valid only during the call. */
+export type CommitVisitor = (entry: RecordEntry, bytes: Buffer, length: number) => void;
+
+/**
+ * The records of this node: a bounded cache of decoded records over an engine, with group commit.
+ *
+ * A `put` is seen at once by everything that reads the cache, and is on the way to disk from the end of the turn; a group of
+ * puts has a sequence number, and `committedSeq` says which groups are in the engine's log. While one group is being
+ * written the next gathers: an idle store adds no delay, a busy one amortises. Several puts of one key in a group
+ * cost one row. Misses gather the same way into one multi-get.
+ */
+export class RecordStore {
+  readonly counters: StoreCounters = {
+    loads: 0,
+    loadBatches: 0,
+    commits: 0,
+    committedRecords: 0,
+    corrupt: 0,
+    failedCommits: 0,
+  };
+  /** The group that gathers now. */
+  currentSeq = 1;
+  /** Every group up to this one is in the log. */
+  committedSeq = 0;
+  /** The last error of a failed write, until one succeeds: the node refuses writes meanwhile. */
+  writeError: Error | null = null;
+  /** A group begins to be written; then each of its records, encoded; then all are handed over; then it is in the log or failed. */
+  onCommitBegin: (seq: number) => void = () => {};
+  onCommitRecord: CommitVisitor = () => {};
+  onCommitSent: (seq: number) => void = () => {};
+  onCommitEnd: (seq: number, error: Error | null) => void = () => {};
+  /** A record that failed its checksum; it reads as an error until something overwrites it. */
+  onCorrupt: (entry: RecordEntry) => void = () => {};
+
+  private readonly cache: RecordCache;
+  private gathering: RecordEntry[] = [];
+  private writing = false;
+  private unsynced = false;
+  private misses: RecordEntry[] = [];
+  private loading = false;
+  private flushPlanned = false;
+  private readonly scratch: RecordScratch;
+  private extraRows: { key: Buffer; value: Buffer | null }[] = [];
+  private pendingBytes = 0;
+  private settledWaiters: { seq: number; run: () => void }[] = [];
+
+  constructor(
+    private readonly engine: StorageEngine,
+    readonly writers: WriterTable,
+    private readonly counts: LiveCounts,
+    private readonly options: RecordStoreOptions,
+  ) {
+    this.cache = new RecordCache(options.cacheBytes);
+    this.scratch = new RecordScratch(writers);
+  }
+
+  get cachedRecords(): number {
+    return this.cache.size;
+  }
+
+  get cachedBytes(): number {
+    return this.cache.bytes;
+  }
+
+  /** Bytes put but not yet handed to the engine: what back-pressure looks at. */
+  get gatheringBytes(): number {
+    return this.pendingBytes;
+  }
+
+  get idle(): boolean {
+    return !this.writing && this.gathering.length === 0 && this.extraRows.length === 0;
+  }
+
+  /** The entry if the key is cached and loaded. */
+  peek(db: number, key: string): RecordEntry | undefined {
+    const entry = this.cache.get(db, key);
+    if (entry === undefined || entry.record === undefined) return undefined;
+    entry.hot = true;
+    return entry;
+  }
+
+  /** The key's entry, made if need be; it is pinned until `unpin`. */
+  pin(db: number, slot: number, key: string): RecordEntry {
+    const entry = this.cache.getOrMake(db, slot, key);
+    entry.pins++;
+    return entry;
+  }
+
+  unpin(entry: RecordEntry): void {
+    if (--entry.pins === 0) this.cache.trim();
+  }
+
+  /** Fetches the record of a pinned entry that has none yet; `waiter` is told later, never at once. */
+  load(entry: RecordEntry, waiter: LoadWaiter): void {
+    if (entry.waiters !== null) {
+      entry.waiters.push(waiter);
+      return;
+    }
+    entry.waiters = [waiter];
+    entry.pins++;
+    this.misses.push(entry);
+    this.plan();
+  }
+
+  /** A pinned, unreadable entry is known from elsewhere to have no record. */
+  adoptAbsence(entry: RecordEntry): void {
+    this.cache.replace(entry, null);
+    entry.corrupt = false;
+  }
+
+  /** Replaces the record of a pinned, loaded entry. Committed with the group that gathers now. */
+  put(entry: RecordEntry, record: KeyRecord | null): void {
+    this.counts.changed(entry.db, entry.slot, entry.record ?? null, record);
+    this.pendingBytes += entry.key.length + (record?.siblings[0]?.payload.length ?? 0);
+    this.cache.replace(entry, record);
+    entry.corrupt = false;
+    if (entry.dirtySeq !== this.currentSeq) {
+      entry.dirtySeq = this.currentSeq;
+      entry.pins++;
+      this.gathering.push(entry);
+    }
+    this.plan();
+  }
+
+  /** Adds a row of this node's own (meta facts, index rows) to the group that gathers now; null deletes. */
+  putRow(key: Buffer, value: Buffer | null): number {
+    this.extraRows.push({ key, value });
+    this.plan();
+    return this.currentSeq;
+  }
+
+  /** Calls back once everything put so far is in the log (or has failed): what an iterator then finds includes it. */
+  whenSettled(run: () => void): void {
+    if (this.idle) run();
+    else
+      this.settledWaiters.push({
+        seq: this.gathering.length + this.extraRows.length > 0 ? this.currentSeq : this.currentSeq - 1,
+        run,
+      });
+  }
+
+  /** A snapshot of the engine's rows; see `whenSettled`. */
+  iterate(range: Range): EngineIterator {
+    return this.engine.iterate(range);
+  }
+
+  /** The record of a data row found by an iterator, filtered as a read would; CORRUPT when it is damaged. */
+  decodeRow(row: DataKey, value: Buffer): KeyRecord | null | typeof CORRUPT {
+    const record = decodeRecord(row.hash, this.writers, value, 0, value.length);
+    return record === CORRUPT ? CORRUPT : this.options.admit(row.db, record);
+  }
+
+  /** What is left of a record when what was flushed is taken out. */
+  admit(db: number, record: KeyRecord): KeyRecord | null {
+    return this.options.admit(db, record);
+  }
+
+  /** Forgets what is cached and clean of a database (or of all), so that it is read through `admit` again. */
+  readmit(db: number | undefined): void {
+    this.cache.forEach((entry) => {
+      if (entry.record == null || (db !== undefined && entry.db !== db)) return;
+      this.cache.replace(entry, this.options.admit(entry.db, entry.record));
+    });
+  }
+
+  /** Syncs the log if anything was written since the last sync ("everysec"). Calls back when it is safe. */
+  sync(done: Done): void {
+    if (!this.unsynced) {
+      done(null);
+      return;
+    }
+    this.unsynced = false;
+    const batch = this.engine.batch();
+    // The log is synced up to a synced batch, so a tiny one makes everything before it safe.
+    batch.put(SYNC_ROW, EMPTY);
+    batch.write(true, (error) => {
+      if (error) this.unsynced = true;
+      done(error);
+    });
+  }
+
+  private plan(): void {
+    if (this.flushPlanned) return;
+    this.flushPlanned = true;
+    this.options.defer(this.flush);
+  }
+
+  private readonly flush = (): void => {
+    this.flushPlanned = false;
+    if (!this.loading && this.misses.length > 0) this.startLoads();
+    if (!this.writing && (this.gathering.length > 0 || this.extraRows.length > 0)) this.startCommit();
+  };
+
+  private startLoads(): void {
+    const entries = this.misses.splice(0, MAX_LOADS_PER_BATCH);
+    this.loading = true;
+    this.counters.loads += entries.length;
+    this.counters.loadBatches++;
+    const keys = entries.map((entry) => dataKey(entry.slot, entry.db, entry.hash, entry.key));
+    this.engine.getMany(keys, (error, values) => {
+      this.loading = false;
+      for (let i = 0; i < entries.length; i++) this.endLoad(entries[i], error, error ? undefined : values[i]);
+      if (this.misses.length > 0) this.plan();
+    });
+  }
+
+  private endLoad(entry: RecordEntry, error: Error | null, value: Buffer | undefined): void {
+    const waiters = entry.waiters ?? [];
+    entry.waiters = null;
+    // A put may have come while the disk was read (an apply over a corrupt record): it is the newer truth.
+    if (entry.record === undefined) {
+      if (error) entry.loadError = error;
+      else this.install(entry, value);
+    }
+    for (const waiter of waiters) waiter.loaded(entry);
+    entry.loadError = null;
+    this.unpin(entry);
+  }
+
+  private install(entry: RecordEntry, value: Buffer | undefined): void {
+    if (value === undefined) {
+      this.cache.replace(entry, null);
+      return;
+    }
+    const record = decodeRecord(entry.hash, this.writers, value, 0, value.length);
+    if (record === CORRUPT) {
+      this.counters.corrupt++;
+      entry.corrupt = true;
+      this.onCorrupt(entry);
+      return;
+    }
+    this.cache.replace(entry, this.options.admit(entry.db, record));
+  }
+
+  private startCommit(): void {
+    const seq = this.currentSeq++;
+    const entries = this.gathering;
+    const rows = this.extraRows;
+    this.gathering = [];
+    this.extraRows = [];
+    this.pendingBytes = 0;
+    this.writing = true;
+    this.onCommitBegin(seq);
+    const batch = this.engine.batch();
+    for (const entry of entries) this.addToBatch(batch, entry);
+    this.onCommitSent(seq);
+    for (const row of rows) {
+      if (row.value === null) batch.del(row.key);
+      else batch.put(row.key, row.value);
+    }
+    const sync = this.options.syncMode() === 'always';
+    if (!sync) this.unsynced = true;
+    batch.write(sync, (error) => this.endCommit(seq, entries, error));
+  }
+
+  private addToBatch(batch: ReturnType<StorageEngine['batch']>, entry: RecordEntry): void {
+    const key = dataKey(entry.slot, entry.db, entry.hash, entry.key);
+    const record = entry.record;
+    if (record == null) {
+      batch.del(key);
+      return;
+    }
+    const length = this.scratch.encode(record, entry.hash);
+    const { buffer } = this.scratch;
+    batch.put(key, buffer.subarray(0, length));
+    const expireAt = record.siblings[0]?.expireAt ?? 0;
+    if (expireAt !== 0) batch.put(expiryKey(expireAt, key), EMPTY);
+    this.onCommitRecord(entry, buffer, length);
+  }
+
+  private endCommit(seq: number, entries: RecordEntry[], error: Error | null): void {
+    this.writing = false;
+    this.writeError = error;
+    this.counters.commits++;
+    if (error) this.counters.failedCommits++;
+    else this.counters.committedRecords += entries.length;
+    this.committedSeq = seq;
+    for (const entry of entries) {
+      // What could not be written must not be read as if it were: the disk is asked again.
+      if (error && entry.dirtySeq === seq) this.cache.forget(entry);
+      this.unpin(entry);
+    }
+    this.onCommitEnd(seq, error);
+    this.wakeSettled(seq);
+    if (this.gathering.length > 0 || this.extraRows.length > 0) this.plan();
+  }
+
+  private wakeSettled(seq: number): void {
+    if (this.settledWaiters.length === 0) return;
+    const waiting = this.settledWaiters;
+    this.settledWaiters = [];
+    for (const waiter of waiting) {
+      if (waiter.seq <= seq) waiter.run();
+      else this.settledWaiters.push(waiter);
+    }
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+const SYNC_ROW = Buffer.from('msync', 'latin1');
+/** Bounds what one multi-get reads; the rest goes with the next. */
+const MAX_LOADS_PER_BATCH = 512;
