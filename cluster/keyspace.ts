@@ -44,7 +44,10 @@ export class ClusterKeyspace {
     private readonly databases: number,
     /** Calls back once the counts are complete (they are counted afresh after an unclean stop). */
     private readonly whenCounted: (run: () => void) => void,
-  ) {}
+  ) {
+    // What was flushed before a crash may lie ahead of a clock that was set back, or of one slower than the flusher's.
+    hlc.startAbove(Math.max(...marks.all));
+  }
 
   /** See `server/keyspace.ts`. A cursor is the place of the next key, slot and hash in one number. */
   scan(
@@ -100,7 +103,7 @@ export class ClusterKeyspace {
     for (const [server, slots] of slotsOf) {
       if (server === SELF) this.sizeHere(db, slots, add);
       else
-        this.node.query(server, Query.Size, JSON.stringify([db, slots]), (answer) =>
+        this.node.query(server, Query.Size, JSON.stringify([db, ...slots]), (answer) =>
           add(parse<number>(answer)),
         );
     }
@@ -135,24 +138,23 @@ export class ClusterKeyspace {
     }
   }
 
-  swap(_a: number, _b: number, done: (f: Failure) => void): void {
-    done('ERR SWAPDB is not allowed in cluster mode');
-  }
-
   /** Answers another node. */
   answer(kind: number, payload: string, reply: (answer: string) => void): void {
     if (kind === Query.Scan) {
-      const [db, slot, hash, end, count] = parse<number[]>(payload) ?? [];
+      const question = numbers(payload);
+      if (question.length !== 5) return reply('');
+      const [db, slot, hash, end, count] = question;
       this.scanHere(db, slot, hash, end, count, (failure, keys, next) => {
         reply(failure === null ? JSON.stringify([next, keys]) : '');
       });
     } else if (kind === Query.Size) {
-      const [db, slots] = parse<[number, number[]]>(payload) ?? [0, []];
+      const [db, ...slots] = numbers(payload);
+      if (db === undefined) return reply('');
       this.sizeHere(db, slots, (keys) => reply(JSON.stringify(keys)));
     } else if (kind === Query.Clock) {
       reply(JSON.stringify(this.hlc.next(this.clock.now(), 0)));
     } else if (kind === Query.Flush) {
-      this.raise(parse<number[]>(payload) ?? [], (ok) => reply(ok ? '1' : '0'));
+      this.raise(numbers(payload), (failure) => reply(failure === null ? '1' : '0'));
     } else {
       reply('');
     }
@@ -165,20 +167,22 @@ export class ClusterKeyspace {
     }
   }
 
-  /** False: the marks come from a clock too far ahead of ours to be believed. */
-  private raise(marks: readonly number[], done: (ok: boolean) => void): void {
+  private raise(marks: readonly number[], done: (f: Failure) => void): void {
     const now = this.clock.now();
-    if (marks.some((mark) => mark > 0 && !this.hlc.observe(mark, now))) return done(false);
+    if (marks.some((mark) => mark > 0 && !this.hlc.observe(mark, now))) return done(TOO_FAR_AHEAD);
     const raised = this.marks.raise(marks);
     if (raised.length > 0) {
-      for (const db of raised) {
-        this.counts.clear(db);
-        this.store.readmit(db);
-      }
+      for (const db of raised) this.store.readmit(db);
       this.store.putRow(FLUSH_ROW, Buffer.from(JSON.stringify(this.marks.all)));
       this.listener.flushed(raised);
     }
-    this.store.whenSettled(() => done(true));
+    this.store.whenSettled((error) => {
+      done(
+        error === null
+          ? null
+          : `MISCONF Errors writing to disk: ${error.message}; a restart may undo the flush`,
+      );
+    });
   }
 
   private flushEverywhere(
@@ -192,16 +196,18 @@ export class ClusterKeyspace {
     );
     let left = peers.length + 1;
     let missed = 0;
+    let ownFailure: Failure = null;
     const one = (ok: boolean): void => {
       if (!ok) missed++;
       if (--left > 0) return;
-      done(
-        missed === 0
-          ? null
-          : `NOQUORUM ${missed} nodes did not confirm; they may still hold what was flushed`,
-      );
+      if (missed === 0) done(null);
+      else
+        done(ownFailure ?? `NOQUORUM ${missed} nodes did not confirm; they may still hold what was flushed`);
     };
-    this.raise(marks, one);
+    this.raise(marks, (failure) => {
+      ownFailure = failure;
+      one(failure === null);
+    });
     for (const peer of peers) {
       this.node.query(peer, Query.Flush, JSON.stringify(marks), (answer) => one(answer === '1'));
     }
@@ -259,6 +265,9 @@ export class ClusterKeyspace {
   }
 }
 
+const TOO_FAR_AHEAD =
+  "NOQUORUM a node's clock is further ahead of ours than max-clock-drift; others may have been flushed";
+
 function unreachable(slot: number): string {
   return `NOQUORUM no replica of slot ${slot} is reachable; nothing was read`;
 }
@@ -270,4 +279,11 @@ function parse<T>(answer: string | null): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A list of non-negative integers, empty when it is anything else. */
+function numbers(payload: string): number[] {
+  const list = parse<unknown>(payload);
+  if (!Array.isArray(list)) return [];
+  return list.every((one) => Number.isSafeInteger(one) && one >= 0) ? list : [];
 }

@@ -4,10 +4,11 @@ import type { RecordStore } from '../storage/record-store.js';
 import { fnv1a } from '../storage/writers.js';
 import { Coordinator, type CoordinatorOptions } from './core/coordinator.js';
 import type { HybridClock } from './core/hlc.js';
-import type { Greeting, MemberList, Membership } from './core/membership.js';
+import { type Greeting, type MemberList, type Membership, UNKNOWN_ADDRESS } from './core/membership.js';
 import { type CallDone, PeerCalls } from './core/peer-calls.js';
 import { Replica } from './core/replica.js';
 import { type Member, NOBODY, Topology } from './core/topology.js';
+import { keepUnwritten } from './core/unwritten.js';
 import type { Clock, Log } from './environment.js';
 import { Message } from './messages.js';
 import { FrameReader } from './transport/frame-reader.js';
@@ -32,6 +33,8 @@ export interface NodeServices {
 /** This node in tables of members and peers; the others are numbered as they are met. */
 const SELF: PeerId = 0;
 const TICK_MS = 50;
+/** Passes in a moment: not worth a line in the log. */
+const NOT_YET = 'it is still finding out which of the seeds it is';
 const MEMBERS_ROW = metaKey('members');
 
 /**
@@ -44,7 +47,7 @@ export class Node {
   private topologyNow: Topology | undefined;
   private readonly peerOfAddress = new Map<string, PeerId>();
   private readonly greetings: (Greeting | undefined)[] = [];
-  private readonly calls = new PeerCalls();
+  private readonly calls: PeerCalls;
   private readonly reader = new FrameReader();
   private services: NodeServices | undefined;
   private readonly readyWaiters: (() => void)[] = [];
@@ -62,6 +65,7 @@ export class Node {
     private readonly options: NodeOptions,
   ) {
     this.coordinator = new Coordinator(store, () => this.topology, transport, clock, hlc, writer, options);
+    this.calls = new PeerCalls(options.firstRequest);
     this.replica = new Replica(store, transport, clock, hlc, log);
     store.onCommitBegin = (seq) => this.coordinator.commitBegins(seq);
     store.onCommitRecord = (entry, bytes, length) => this.coordinator.commitRecord(entry, bytes, length);
@@ -69,9 +73,9 @@ export class Node {
     store.onCommitEnd = (seq, error) => {
       this.coordinator.commitEnds(seq, error);
       this.replica.commitEnds(seq, error);
-      turn.plan();
     };
-    turn.addStage(() => transport.flush());
+    store.onUnwritten = (entry) => keepUnwritten(store, entry, writer, this.topologyNow);
+    turn.addStage('peers', () => transport.flush());
   }
 
   /** Starts talking. The node may serve once `whenReady` has called back. */
@@ -84,6 +88,7 @@ export class Node {
       onDown: (peer, reason) => this.peerDown(peer, reason),
       onMessage: (peer, buffer, start, end) => this.onMessage(peer, buffer, start, end),
       onDial: (address, outcome) => this.onDial(address, outcome),
+      onGathered: () => this.turn.plan(),
     });
     if (this.membership.members !== undefined) this.formed();
     this.reconsider();
@@ -92,6 +97,11 @@ export class Node {
 
   stop(): void {
     this.clock.clearTimer(this.timer);
+  }
+
+  /** This node's identity, 32 hex digits. */
+  get id(): string {
+    return this.membership.greeting().nodeId;
   }
 
   get ready(): boolean {
@@ -151,7 +161,6 @@ export class Node {
     if (kind >= 0) out.u8(kind);
     out.latin1(payload);
     if (!out.end()) this.calls.cancel(id);
-    this.turn.plan();
   }
 
   private reply(peer: PeerId, type: number, id: number, answer: string): void {
@@ -162,13 +171,11 @@ export class Node {
     out.u32(id);
     out.latin1(answer);
     out.end();
-    this.turn.plan();
   }
 
   private onMessage(peer: PeerId, buffer: Buffer, start: number, end: number): boolean {
     const body = this.reader.reset(buffer, start, end);
     const type = body.u8();
-    this.turn.plan();
     if (type === Message.News) return this.onNews(peer, body);
     if (!this.ready) return true;
     switch (type) {
@@ -270,6 +277,8 @@ export class Node {
     const greeting = parseGreeting(payload.toString());
     if (greeting === undefined || greeting.nodeId !== nodeId)
       return { accept: false, reason: 'a garbled greeting' };
+    if (!this.membership.knowsItself || greeting.busAddress === UNKNOWN_ADDRESS)
+      return { accept: false, reason: NOT_YET };
     const reason = this.membership.objection(greeting);
     if (reason !== null) return { accept: false, reason };
     const peer = this.peerAt(greeting.busAddress);
@@ -277,6 +286,7 @@ export class Node {
     if (this.transport.isUp(peer) && present?.nodeId !== nodeId) {
       return { accept: false, reason: `another node is connected as ${greeting.busAddress}` };
     }
+    this.membership.letIn(greeting);
     this.greetings[peer] = greeting;
     return { accept: true, peer };
   }
@@ -296,7 +306,6 @@ export class Node {
     this.coordinator.peerDown(peer);
     this.replica.peerDown(peer);
     this.calls.peerDown(peer);
-    this.turn.plan();
   }
 
   private onNews(peer: PeerId, body: FrameReader): boolean {
@@ -315,26 +324,28 @@ export class Node {
   }
 
   private onDial(address: string, outcome: DialOutcome): void {
+    const knowsItselfNow = this.membership.tried(address);
     if (outcome.kind === 'self') {
       this.membership.learnOwnAddress(address);
       this.tellAll();
       this.reconsider();
     } else if (outcome.kind === 'twin') {
       this.log.error({ address }, 'another process runs with our node id: a data folder was copied');
-    } else if (outcome.kind === 'refused') {
+    } else if (outcome.kind === 'refused' && outcome.reason !== NOT_YET) {
       this.log.error({ address, reason: outcome.reason }, 'a node refuses to work with us');
     }
+    if (knowsItselfNow) this.reconsider();
   }
 
-  /** Dials whom we know of, and forms the cluster when everybody agrees. */
+  /** Forms the cluster once everybody agrees, and keeps dialling whom we know of. */
   private reconsider(): void {
-    for (const address of this.membership.known) {
-      if (address !== this.membership.greeting().busAddress || !this.ready) this.transport.connect(address);
+    if (this.membership.tryToForm()) {
+      this.save(this.membership.members!);
+      this.tellAll();
+      this.formed();
     }
-    if (!this.membership.tryToForm()) return;
-    this.save(this.membership.members!);
-    this.tellAll();
-    this.formed();
+    const own = this.ready ? this.membership.greeting().busAddress : undefined;
+    for (const address of this.membership.known) if (address !== own) this.transport.connect(address);
   }
 
   private formed(): void {
@@ -349,10 +360,10 @@ export class Node {
       topology.setAlive(member, true);
       this.services?.peerUp(member);
     }
-    this.log.info(
-      { members: members.map((member) => member.busAddress), replicas: topology.n },
-      'cluster formed',
-    );
+    if (members.length > 1) {
+      const addresses = members.map((member) => member.busAddress);
+      this.log.info({ members: addresses, replicas: topology.n }, 'cluster formed');
+    }
     for (const run of this.readyWaiters.splice(0)) run();
   }
 
@@ -383,13 +394,11 @@ export class Node {
     out.u8(Message.News);
     out.latin1(JSON.stringify(this.membership.greeting()));
     out.end();
-    this.turn.plan();
   }
 
   private readonly tick = (): void => {
     if (this.ready) this.coordinator.tick();
     this.calls.expire(this.clock.now());
-    this.turn.plan();
     this.timer = this.clock.setTimer(TICK_MS, this.tick);
   };
 }

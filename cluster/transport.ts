@@ -45,6 +45,8 @@ export interface TransportHandlers {
    */
   onMessage(peer: PeerId, buffer: Buffer, start: number, end: number): boolean;
   onDial(address: string, outcome: DialOutcome): void;
+  /** The first message since the last `flush` was begun: `flush` has to be called at the end of this turn. */
+  onGathered(): void;
 }
 
 export interface Transport {

@@ -34,7 +34,11 @@ export function encodeExec(
 ): string {
   const parts = [EXEC, head(settings), String(watches.length)];
   for (const { db, key, state } of watches) parts.push(String(db), key, state);
-  for (const { db, argv } of queued) parts.push(String(db), String(argv.length), ...argv);
+  for (const { db, argv } of queued) {
+    parts.push(String(db), String(argv.length));
+    // One by one: hundreds of thousands of arguments to `push` would not fit on the stack.
+    for (const argument of argv) parts.push(argument);
+  }
   return packStrings(parts);
 }
 
@@ -43,7 +47,7 @@ export function decodeRequest(payload: string, table: CommandTable): RemoteReque
   const parts = unpackStrings(payload);
   const settings = parts === undefined ? undefined : parseHead(parts[1]);
   if (parts === undefined || settings === undefined) return undefined;
-  if (parts[0] === COMMAND) return { kind: 'command', settings, argv: parts.slice(2) };
+  if (parts[0] === COMMAND && parts.length > 2) return { kind: 'command', settings, argv: parts.slice(2) };
   return parts[0] === EXEC ? decodeExec(settings, parts, table) : undefined;
 }
 

@@ -1,7 +1,6 @@
+import { DEFAULT, type Level } from '../cluster/core/levels.js';
 import type { RespVersion } from './resp/reply.js';
-
-/** How many replicas a request must reach: a level name in upper case, or a number of replicas in digits. */
-export type Level = 'DEFAULT' | 'ONE' | 'TWO' | 'QUORUM' | 'ALL' | `${number}`;
+import type { Transaction } from './transaction.js';
 
 /** CLIENT REPLY modes; `skip-next` becomes `skip` for exactly one command. */
 export type ReplyMode = 'on' | 'off' | 'skip-next' | 'skip';
@@ -22,8 +21,8 @@ export class ClientState {
   noEvict = false;
   noTouch = false;
   readonlyMode = false;
-  readLevel: Level = 'DEFAULT';
-  writeLevel: Level = 'DEFAULT';
+  readLevel: Level = DEFAULT;
+  writeLevel: Level = DEFAULT;
   /** Unix ms. */
   lastCommandMs: number;
   lastCommand = 'NULL';
@@ -34,6 +33,8 @@ export class ClientState {
   queued = -1;
   watching = 0;
   closeAfterReply = false;
+  /** MULTI and WATCH; set once, when the session is made. */
+  transaction!: Transaction;
 
   constructor(
     readonly id: number,

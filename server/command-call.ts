@@ -1,5 +1,4 @@
 import type { Coordinator } from '../cluster/core/coordinator.js';
-import { type Level, parseLevel } from '../cluster/core/levels.js';
 import { Operation } from '../cluster/core/operation.js';
 import { slotOf } from '../cluster/core/slot.js';
 import { type KeyRecord, STRING, TOMBSTONE, visible } from '../storage/record.js';
@@ -29,9 +28,13 @@ export class CommandCall extends Operation implements ServerCall {
   row!: CommandRow;
   client!: ClientState;
   owner!: CallOwner;
+  /** The stored databases behind the numbers, as they were when the command began. */
+  physical: readonly number[] = [];
   /** Its effect is past; only the reply may be outstanding. */
   hasRun = false;
   done = false;
+  /** The error line it gets instead of being run. */
+  refusal: string | null = null;
   /** ms with a fraction, for the slow log. */
   startedAt = 0;
   private isLate = false;
@@ -50,28 +53,40 @@ export class CommandCall extends Operation implements ServerCall {
     this.client = client;
     this.owner = owner;
     this.now = now;
-    this.db = client.db;
-    this.reply.resp = client.resp;
     this.isWrite = row.isWrite;
-    this.readLevel = client.readLevel;
-    this.writeLevel = client.writeLevel;
+    this.takeSettings(client);
     this.hasRun = false;
     this.done = false;
+    this.refusal = null;
     this.isLate = false;
     this.indexOfKey = undefined;
     this.reset();
   }
 
+  /** The database, protocol and levels that the client's commands have from here on. */
+  takeSettings(client: ClientState): void {
+    this.db = client.db;
+    this.physical = this.server.physicalDatabases();
+    this.reply.resp = client.resp;
+    this.readLevel = client.readLevel;
+    this.writeLevel = client.writeLevel;
+  }
+
   /** Takes the keys the row names. */
   takeKeys(refs: readonly KeyRef[]): void {
-    for (const { db, key } of refs) this.addKey(db, slotOf(key), key);
-    if (this.keys.length > FEW_KEYS) this.indexKeys();
+    for (const { db, key } of refs) this.addKey(this.physical[db], slotOf(key), key);
+    if (this.count > FEW_KEYS) this.indexKeys();
   }
 
   // --- what the handler sees ---
 
   read(key: string, db = this.db): Value | undefined {
-    return visible(this.record(this.indexOf(key, db)), this.now);
+    const value = visible(this.record(this.indexOf(key, db)), this.now);
+    if (!this.isWrite) {
+      if (value === undefined) this.server.stats.misses++;
+      else this.server.stats.hits++;
+    }
+    return value;
   }
 
   /** The whole record of a key, for commands that show versions. */
@@ -128,24 +143,28 @@ export class CommandCall extends Operation implements ServerCall {
     this.owner.ran(this);
   }
 
-  private indexOf(key: string, db: number): number {
+  /** Takes the one key of a command that has just one. */
+  takeKey(key: string): void {
+    this.addKey(this.physical[this.db], slotOf(key), key);
+  }
+
+  private indexOf(key: string, logicalDb: number): number {
+    const db = this.physical[logicalDb];
     if (this.indexOfKey !== undefined) {
       const index = this.indexOfKey.get(`${db}:${key}`);
       if (index !== undefined) return index;
     } else {
-      for (let i = 0; i < this.keys.length; i++) if (this.keys[i] === key && this.dbs[i] === db) return i;
+      for (let i = 0; i < this.count; i++) {
+        const place = this.places[i];
+        if (place.key === key && place.db === db) return i;
+      }
     }
     throw new Error(`${this.row.spec.name} touches a key that its row does not name`);
   }
 
   private indexKeys(): void {
     const index = new Map<string, number>();
-    for (let i = 0; i < this.keys.length; i++) index.set(`${this.dbs[i]}:${this.keys[i]}`, i);
+    for (let i = 0; i < this.count; i++) index.set(`${this.places[i].db}:${this.places[i].key}`, i);
     this.indexOfKey = index;
   }
-}
-
-/** A level's name as the client state keeps it, as the coordinator wants it. */
-export function levelOf(name: string): Level {
-  return parseLevel(name) ?? 0;
 }

@@ -21,10 +21,19 @@ export interface WatchedKey extends KeyRef {
   readonly state: string;
 }
 
-/** Names the versions a client sees of a key: equal as long as nobody has changed it and it has not expired. */
+/** Names the versions of a key and whether a client sees it: equal as long as nobody has changed it and it has not expired. */
 export function fingerprint(record: KeyRecord | null, now: number, writers: WriterTable): string {
-  if (record === null || visible(record, now) === undefined) return '';
-  return record.siblings.map((version) => `${writers.id(version.writer)}:${version.hlc}`).join();
+  if (record === null) return '';
+  const dots = record.siblings.map((version) => `${writers.id(version.writer)}:${version.hlc}`).join();
+  return (visible(record, now) === undefined ? GONE : ALIVE) + dots;
+}
+
+const ALIVE = '+';
+const GONE = '-';
+
+/** Set and deleted again is a change. A deleted key that was flushed is none: nobody has touched it. */
+function isChanged(then: string, now: string): boolean {
+  return then !== now && !(now === '' && then.startsWith(GONE));
 }
 
 /** An error line, null when a watched key had changed, or a reply per command. */
@@ -33,8 +42,9 @@ export type ExecDone = (outcome: string | null | readonly ReplyBytes[]) => void;
 /** EXEC: the queued commands in one step, on all of their records at once. */
 export class ExecRun extends Operation implements CallOwner {
   private readonly replies: ReplyBytes[] = [];
-  private readonly calls: CommandCall[] = [];
-  private readonly places = new Map<string, number>();
+  private readonly indexOfCall = new Map<CommandCall, number>();
+  private readonly placeOfKey = new Map<string, number>();
+  private readonly physical: readonly number[];
   private unfinished = 0;
   private aborted = false;
   private recordsDone = false;
@@ -51,6 +61,7 @@ export class ExecRun extends Operation implements CallOwner {
   ) {
     super();
     this.now = now;
+    this.physical = executor.server.physicalDatabases();
     this.isWrite = true;
     this.readLevel = settings.readLevel;
     this.writeLevel = settings.writeLevel;
@@ -61,7 +72,7 @@ export class ExecRun extends Operation implements CallOwner {
 
   /** Runs everything here. */
   start(): void {
-    if (this.keys.length > 0) return this.executor.coordinator.begin(this);
+    if (this.count > 0) return this.executor.coordinator.begin(this);
     this.runAll();
     this.finish(null);
   }
@@ -75,7 +86,8 @@ export class ExecRun extends Operation implements CallOwner {
   run(): void {
     const { writers } = this.executor.coordinator;
     for (const { db, key, state } of this.watches) {
-      if (fingerprint(this.record(this.placeOf(db, key)), this.now, writers) !== state) this.aborted = true;
+      const found = fingerprint(this.record(this.placeOf(db, key)), this.now, writers);
+      if (isChanged(state, found)) this.aborted = true;
     }
     if (!this.aborted) this.runAll();
   }
@@ -89,7 +101,7 @@ export class ExecRun extends Operation implements CallOwner {
   ran(): void {}
 
   finished(call: CommandCall): void {
-    this.replies[this.calls.indexOf(call)] = call.reply.take();
+    this.replies[this.indexOfCall.get(call)!] = call.reply.take();
     this.unfinished--;
     this.finishIfDone();
   }
@@ -103,7 +115,7 @@ export class ExecRun extends Operation implements CallOwner {
       call.init(argv, row, this.client, this, this.now);
       call.db = db;
       call.reply.resp = this.settings.resp;
-      this.calls.push(call);
+      this.indexOfCall.set(call, this.indexOfCall.size);
       if (remote !== undefined && row.hasKeys) {
         call.reply.raw(remote[taken++]);
         call.finish(null);
@@ -116,9 +128,10 @@ export class ExecRun extends Operation implements CallOwner {
   private runOne(call: CommandCall): void {
     const keys = call.row.hasKeys ? call.row.keysOf(call.argv, call.db) : [];
     if (keys.length === 0) return call.runWithoutKeys();
+    call.physical = this.physical;
     call.takeKeys(keys);
     keys.forEach(({ db, key }, i) => {
-      call.entries[i] = this.entries[this.placeOf(db, key)];
+      call.places[i].entry = this.places[this.placeOf(db, key)].entry;
     });
     call.run();
     if (call.wrote) this.wrote = true;
@@ -127,13 +140,13 @@ export class ExecRun extends Operation implements CallOwner {
 
   private take({ db, key }: KeyRef): void {
     const name = `${db}:${key}`;
-    if (this.places.has(name)) return;
-    this.places.set(name, this.keys.length);
-    this.addKey(db, slotOf(key), key);
+    if (this.placeOfKey.has(name)) return;
+    this.placeOfKey.set(name, this.count);
+    this.addKey(this.physical[db], slotOf(key), key);
   }
 
   private placeOf(db: number, key: string): number {
-    const place = this.places.get(`${db}:${key}`);
+    const place = this.placeOfKey.get(`${db}:${key}`);
     if (place === undefined) throw new Error('a transaction touches a key it has not fetched');
     return place;
   }

@@ -1,12 +1,14 @@
 import type { Coordinator } from '../cluster/core/coordinator.js';
+import { DEFAULT, type Level, parseLevel, replicasNeeded } from '../cluster/core/levels.js';
 import type { CallFailure } from '../cluster/core/peer-calls.js';
-import { slotOf } from '../cluster/core/slot.js';
 import { NOBODY, type Node, SELF } from '../cluster/node.js';
 import { encodeCommand } from './call-codec.js';
-import { CommandCall } from './command-call.js';
+import type { ClientState } from './client.js';
+import { type CallOwner, CommandCall } from './command-call.js';
 import type { KeyRef } from './commands/spec.js';
 import { Errors } from './errors.js';
 import { startFanout } from './fanout.js';
+import type { ReplyBytes } from './resp/reply.js';
 import type { ServerContext } from './server-context.js';
 
 /** Takes a checked command to where it has to run: here, on its keys' coordinator, or in parts on several. */
@@ -24,6 +26,39 @@ export class Executor {
     return new CommandCall(this.server, this.coordinator);
   }
 
+  /** One command outside the order of its session's others, at a level of its own. */
+  execute(
+    client: ClientState,
+    argv: readonly string[],
+    level: Level,
+    done: (reply: ReplyBytes) => void,
+  ): void {
+    const row = this.server.table.resolve(argv);
+    const call = this.newCall();
+    const owner: CallOwner = { ran: () => {}, finished: () => done(call.reply.take()) };
+    call.init(
+      argv,
+      typeof row === 'string' ? this.server.table.none : row,
+      client,
+      owner,
+      this.server.nowMs(),
+    );
+    call.readLevel = level;
+    call.writeLevel = level;
+    if (typeof row === 'string') call.finish(row);
+    else this.start(call);
+  }
+
+  /** Replicas that must have a write of this client before it is acknowledged. */
+  writeReplicas(client: ClientState): number {
+    const { n } = this.node.topology;
+    return replicasNeeded(
+      client.writeLevel,
+      n,
+      parseLevel(this.server.settings.values.writeQuorum) ?? DEFAULT,
+    );
+  }
+
   /** The call's owner hears of its end, perhaps before this returns. */
   start(call: CommandCall): void {
     const { row } = call;
@@ -35,16 +70,16 @@ export class Executor {
       call.finish(formingText(this.node));
       return;
     }
-    if (row.oneKey) call.addKey(call.db, slotOf(call.argv[1]), call.argv[1]);
+    if (row.oneKey) call.takeKey(call.argv[1]);
     else if (!this.takeKeys(call)) return;
     const { topology } = this.node;
     if (!row.isWrite || topology.members.length === 1) {
       this.coordinator.begin(call);
       return;
     }
-    if (call.keys.length > 1) {
+    if (call.count > 1) {
       if (row.spec.fanout !== undefined) return startFanout(this, call);
-      if (!sameSlot(call)) return call.finish(Errors.crossSlot);
+      if (!call.inOneSlot) return call.finish(Errors.crossSlot);
     }
     this.startOnCoordinator(call);
   }
@@ -61,7 +96,7 @@ export class Executor {
   }
 
   private startOnCoordinator(call: CommandCall): void {
-    const owner = this.node.coordinatorOf(call.slots[0]);
+    const owner = this.node.coordinatorOf(call.places[0].slot);
     if (owner === SELF) {
       this.coordinator.begin(call);
     } else if (owner === NOBODY) {
@@ -88,9 +123,4 @@ export function forwardText(failure: CallFailure): string {
   if (failure === 'timeout')
     return "NOQUORUM the key's coordinator did not answer in time; the write may have been applied";
   return "NOQUORUM the connection to the key's coordinator was lost; the write may have been applied";
-}
-
-function sameSlot(call: CommandCall): boolean {
-  for (const slot of call.slots) if (slot !== call.slots[0]) return false;
-  return true;
 }

@@ -1,7 +1,11 @@
+import type { Level } from '../cluster/core/levels.js';
+import type { Topology } from '../cluster/core/topology.js';
+import type { WriterTable } from '../storage/writers.js';
 import type { ClientState } from './client.js';
 import type { CommandTable } from './commands/table.js';
 import type { Settings } from './config/settings.js';
 import type { Keyspace } from './keyspace.js';
+import type { ReplyBytes } from './resp/reply.js';
 import type { Stats } from './stats.js';
 
 /** What commands may know of the running server; built once in the composition root. */
@@ -12,6 +16,8 @@ export interface ServerContext {
   readonly clients: ReadonlyMap<number, ClientState>;
   readonly stats: Stats;
   readonly keyspace: Keyspace;
+  /** The stored database behind each number a client may SELECT; a new array after each SWAPDB. */
+  physicalDatabases(): readonly number[];
   readonly startedMs: number;
   /** 40 hex digits, new for each start (INFO run_id). */
   readonly runId: string;
@@ -23,6 +29,18 @@ export interface ServerContext {
   setTimer(ms: number, run: () => void): void;
   /** CLIENT PAUSE: until this Unix ms; `writesOnly` lets reads pass. */
   pause(untilMs: number, writesOnly: boolean): void;
+  /** Runs a command on behalf of a client, with levels of its own; `done` gets the reply, now or later. */
+  execute(
+    client: ClientState,
+    argv: readonly string[],
+    level: Level,
+    done: (reply: ReplyBytes) => void,
+  ): void;
+  /** The ring and who of its members is up; null while the cluster is forming. */
+  topology(): Topology | null;
+  readonly writers: WriterTable;
+  /** Replicas that must have a write of this client before it is acknowledged. */
+  writeReplicas(client: ClientState): number;
   /** Drains and exits; the process ends soon after. */
   shutdown(): void;
 }

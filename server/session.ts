@@ -19,6 +19,8 @@ export interface SessionHost {
   maxPipeline(): number;
 }
 
+/** Error replies begin with it. */
+const MINUS = 45;
 /** Calls kept for reuse, so that a command costs no new object on the way most take. */
 const KEPT_CALLS = 32;
 
@@ -33,7 +35,8 @@ export class Session implements CallOwner {
   private waiting: CommandCall | null = null;
   private readonly slots = new PendingSlots();
   private readonly unrun = new Set<CommandCall>();
-  private aloneUnderWay = false;
+  /** Under way by itself: nothing may start before its end. */
+  private alone: CommandCall | null = null;
   private readonly free: CommandCall[] = [];
   private readonly out = new ReplyWriter();
   private pumping = false;
@@ -47,12 +50,27 @@ export class Session implements CallOwner {
 
   /** Nothing under way and nothing to write. */
   get idle(): boolean {
-    return this.head === this.queue.length && this.waiting === null && this.out.empty;
+    return this.settled && this.out.empty;
+  }
+
+  /** Nothing under way: every reply there will be is there. */
+  get settled(): boolean {
+    return this.head === this.queue.length && this.waiting === null;
+  }
+
+  /** Has the end of this turn come by. */
+  wake(): void {
+    this.host.wake(this);
   }
 
   /** A command cannot start yet: what else the client sends need not be read. */
   get blocked(): boolean {
-    return this.waiting !== null || this.underWay >= this.host.maxPipeline();
+    return this.waiting !== null || this.full || this.underWay >= this.host.maxPipeline();
+  }
+
+  /** Replies have to be written before more commands start: a pipeline's must not all be in memory at once. */
+  get full(): boolean {
+    return this.out.full;
   }
 
   /** Replies that are final and in order, to be written now. */
@@ -71,39 +89,44 @@ export class Session implements CallOwner {
     this.client.transaction.discard();
   }
 
-  /** Starts whatever can start. Called with each chunk, and at the end of a turn in which something was waited for. */
+  /**
+   * Starts whatever can start. Called with each chunk, and at the end of a turn in which something was waited for; the caller sees
+   * to the replies that are there then.
+   */
   pump(): void {
     if (this.pumping || this.closed) return;
     this.pumping = true;
     while (this.startNext()) {}
     this.pumping = false;
-    if (!this.out.empty) this.host.wake(this);
   }
 
   ran(call: CommandCall): void {
     if (!this.unrun.delete(call)) return;
     const hold = holdOf(call);
-    for (const slot of call.slots) this.slots.remove(slot, hold);
+    for (let i = 0; i < call.count; i++) this.slots.remove(call.places[i].slot, hold);
     this.host.wake(this);
   }
 
   finished(call: CommandCall): void {
-    if (call.row.alone) this.aloneUnderWay = false;
+    // Not any call of such a row: one that is refused at once ends while another is under way.
+    if (call === this.alone) this.alone = null;
     this.host.executor.server.stats.finished(call.row, call);
     const { queue } = this;
     while (this.head < queue.length && queue[this.head].done) {
       const first = queue[this.head++];
-      this.emit(first.reply.take());
+      this.emit(first);
       if (this.free.length < KEPT_CALLS) this.free.push(first);
     }
     if (this.head === queue.length) {
-      queue.length = 0;
+      // Emptied one by one a short queue keeps its memory; set to nothing it would ask for it anew with each command.
+      if (queue.length > KEPT_CALLS) queue.length = 0;
+      while (queue.length > 0) queue.pop();
       this.head = 0;
     } else if (this.head > 256) {
       this.queue = queue.slice(this.head);
       this.head = 0;
     }
-    this.host.wake(this);
+    if (!this.pumping) this.host.wake(this);
   }
 
   private get underWay(): number {
@@ -115,10 +138,13 @@ export class Session implements CallOwner {
     if (waiting !== null) {
       if (!this.mayStart(waiting)) return false;
       this.waiting = null;
+      // What it waited for may have been another database or protocol: an EXEC with a SELECT.
+      waiting.takeSettings(client);
       this.launch(waiting);
       return true;
     }
-    if (client.closeAfterReply || this.underWay >= this.host.maxPipeline()) return false;
+    if (this.closed || this.full || client.closeAfterReply || this.underWay >= this.host.maxPipeline())
+      return false;
     const argv = this.decoder.next();
     if (argv === null) return false;
     if (argv instanceof ProtocolError) {
@@ -133,7 +159,9 @@ export class Session implements CallOwner {
   private refuse(message: string): void {
     const { client, host } = this;
     const call = host.executor.newCall();
-    call.init(['?'], host.executor.server.table.none, client, this, host.executor.server.nowMs());
+    const { server } = host.executor;
+    call.init(['?'], server.table.none, client, this, server.nowMs());
+    call.startedAt = server.preciseNow();
     this.queue.push(call);
     client.closeAfterReply = true;
     call.finish(message === '' ? null : message);
@@ -151,13 +179,13 @@ export class Session implements CallOwner {
     call.startedAt = server.preciseNow();
     this.queue.push(call);
     const objection = typeof found === 'string' ? found : this.objection(row);
+    call.refusal = objection;
     if (objection !== null) {
-      client.transaction.spoil();
-      call.finish(objection);
-      return;
+      if (isWebBrowser(argv[0])) return client.kill();
+    } else {
+      client.lastCommand = row.spec.name;
     }
-    client.lastCommand = row.spec.name;
-    if (client.transaction.takes(row)) {
+    if (objection === null && client.transaction.takes(row)) {
       client.transaction.queue(argv, row);
       call.reply.simple('QUEUED');
       call.finish(null);
@@ -169,12 +197,23 @@ export class Session implements CallOwner {
   }
 
   private objection(row: CommandRow): string | null {
-    return this.client.authenticated || row.noAuth ? null : Errors.noAuth;
+    const { client } = this;
+    if (!client.authenticated && !row.noAuth) return Errors.noAuth;
+    return row.noMulti && client.transaction.active ? Errors.notInMulti : null;
+  }
+
+  /** In its turn: it ends or spoils a transaction, which an earlier WATCH still looks at. */
+  private reject(call: CommandCall, objection: string): void {
+    const { client, host } = this;
+    client.transaction.spoil();
+    const isExec = host.executor.server.table.lookup(call.argv[0])?.spec.name === 'exec';
+    call.finish(isExec ? client.transaction.abort(objection) : objection);
   }
 
   private mayStart(call: CommandCall): boolean {
     const { row } = call;
-    if (this.aloneUnderWay || this.host.holdUp(row.isWrite)) return false;
+    if (call.refusal !== null) return this.alone === null && this.underWay === 1;
+    if (this.alone !== null || this.host.holdUp(this.mayWrite(call))) return false;
     // The queue's last is the call itself.
     if (row.alone) return this.underWay === 1;
     if (this.unrun.size === 0) return true;
@@ -186,21 +225,41 @@ export class Session implements CallOwner {
     return true;
   }
 
+  /** Also when the write is inside of another command. */
+  private mayWrite({ row, argv, client }: CommandCall): boolean {
+    if (row.isWrite || !row.alone) return row.isWrite;
+    if (row.spec.name === 'exec') return client.transaction.writes;
+    if (row.spec.name !== 'kv.at') return false;
+    const inner = this.host.executor.server.table.resolve(argv.slice(2));
+    return typeof inner !== 'string' && inner.isWrite;
+  }
+
   private launch(call: CommandCall): void {
-    if (call.row.alone) this.aloneUnderWay = true;
+    if (call.refusal !== null) return this.reject(call, call.refusal);
+    if (call.row.alone) this.alone = call;
     this.host.executor.start(call);
     if (call.hasRun) return;
     this.unrun.add(call);
     const hold = holdOf(call);
-    for (const slot of call.slots) this.slots.add(slot, hold);
+    for (let i = 0; i < call.count; i++) this.slots.add(call.places[i].slot, hold);
   }
 
-  private emit(bytes: ReplyBytes): void {
+  private emit(call: CommandCall): void {
     const { client } = this;
+    const bytes = call.reply.take();
+    if (typeof bytes === 'string' && bytes.charCodeAt(0) === MINUS) {
+      call.server.stats.errorReplies++;
+      call.row.failedCalls++;
+    }
     if (client.replyMode === 'on') this.out.raw(bytes);
     else if (client.replyMode === 'skip') client.replyMode = 'on';
     else if (client.replyMode === 'skip-next') client.replyMode = 'skip';
   }
+}
+
+/** A web page can make a browser send HTTP to any port: what it can smuggle into the body must not run. As Redis does. */
+function isWebBrowser(command: string): boolean {
+  return /^(post|host:)$/i.test(command);
 }
 
 function holdOf(call: CommandCall): Hold {

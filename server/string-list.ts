@@ -11,17 +11,18 @@ export function unpackStrings(packed: string): string[] | undefined {
   if (end < 0) return undefined;
   const strings: string[] = [];
   let at = end + 1;
-  let length = 0;
+  // Below 0: no digit of the next length has been read.
+  let length = -1;
   for (let i = 0; i < end; i++) {
     const digit = packed.charCodeAt(i) - 48;
     if (digit >= 0 && digit <= 9) {
-      length = length * 10 + digit;
+      length = Math.max(length, 0) * 10 + digit;
     } else {
-      if (at + length > packed.length) return undefined;
+      if (length < 0 || packed[i] !== ' ' || at + length > packed.length) return undefined;
       strings.push(packed.slice(at, at + length));
       at += length;
-      length = 0;
+      length = -1;
     }
   }
-  return at === packed.length ? strings : undefined;
+  return length < 0 && at === packed.length ? strings : undefined;
 }

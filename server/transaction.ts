@@ -3,6 +3,7 @@ import type { KeyRecord } from '../storage/record.js';
 import { decodeOutcome, encodeExec } from './call-codec.js';
 import type { ClientState } from './client.js';
 import type { CommandCall } from './command-call.js';
+import { parseInt32 } from './commands/generic/db-index.js';
 import type { CommandRow } from './commands/table.js';
 import { Errors } from './errors.js';
 import { type ExecDone, ExecRun, fingerprint, type QueuedCommand, type WatchedKey } from './exec-run.js';
@@ -10,6 +11,10 @@ import { type Executor, formingText, forwardText } from './executor.js';
 
 /** What MULTI does not queue, as in Redis's `processCommand`. */
 const RUN_INSIDE_MULTI = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
+
+/** A flush runs on all nodes, the keys' commands on one: nothing could hold their order. */
+const FLUSH_WITH_KEYS =
+  'ERR FLUSHALL and FLUSHDB are not allowed in a transaction with keys in a cluster of several nodes';
 
 /**
  * A connection's MULTI and WATCH (https://redis.io/docs/latest/develop/interact/transactions/). EXEC runs all queued commands in
@@ -32,6 +37,11 @@ export class Transaction {
     return this.queued !== null;
   }
 
+  /** Whether a queued command is a write. */
+  get writes(): boolean {
+    return this.queued?.some(({ row }) => row.isWrite) ?? false;
+  }
+
   /** Whether the command is to be queued instead of run. */
   takes(row: CommandRow): boolean {
     return this.queued !== null && !RUN_INSIDE_MULTI.has(row.spec.name);
@@ -42,13 +52,19 @@ export class Transaction {
     if (this.queued !== null) this.spoiled = true;
   }
 
+  /** An EXEC that is not even run ends the transaction; the error it is answered with. */
+  abort(objection: string): string {
+    this.discard();
+    return `EXECABORT Transaction discarded because of: ${objection.replace(/^ERR /, '')}`;
+  }
+
   queue(argv: readonly string[], row: CommandRow): void {
     if (this.queued === null) return;
     this.queued.push({ argv, row, db: this.db });
     this.client.queued = this.queued.length;
     const { databases } = this.executor.server.settings.values;
-    if (row.spec.name === 'select' && /^\d{1,4}$/.test(argv[1]) && Number(argv[1]) < databases)
-      this.db = Number(argv[1]);
+    const db = row.spec.name === 'select' ? parseInt32(argv[1]) : undefined;
+    if (db !== undefined && db >= 0 && db < databases) this.db = db;
   }
 
   /** False inside a transaction already begun. */
@@ -85,8 +101,8 @@ export class Transaction {
   /** Runs what was queued; `call` is the EXEC and is answered now or later. */
   exec(call: CommandCall): void {
     const { queued, spoiled, watches } = this;
-    this.discard();
     if (queued === null) return call.reply.error('ERR EXEC without MULTI');
+    this.discard();
     if (spoiled) return call.reply.error('EXECABORT Transaction discarded because of previous errors.');
     const late = call.later();
     this.place(call, queued, watches, (outcome) => {
@@ -109,11 +125,12 @@ export class Transaction {
     const { readLevel, writeLevel } = call;
     const settings = { db: client.db, resp: client.resp, readLevel, writeLevel };
     const run = new ExecRun(executor, client, settings, queued, watches, call.now, done);
-    if (run.keys.length === 0) return run.start();
+    if (run.count === 0) return run.start();
     if (!node.ready) return done(formingText(node));
     if (node.topology.members.length === 1) return run.start();
-    if (run.slots.some((slot) => slot !== run.slots[0])) return done(Errors.crossSlot);
-    const owner = node.coordinatorOf(run.slots[0]);
+    if (queued.some(({ row }) => row.isWrite && !row.hasKeys)) return done(FLUSH_WITH_KEYS);
+    if (!run.inOneSlot) return done(Errors.crossSlot);
+    const owner = node.coordinatorOf(run.places[0].slot);
     if (owner === SELF) return run.start();
     if (owner === NOBODY) return done('NOQUORUM no replica of these keys is reachable; nothing was applied');
     const withKeys = queued.filter(({ row }) => row.hasKeys);

@@ -1,6 +1,6 @@
 /**
  * The narrow door to a sorted key-value engine with a log. Everything above it (`record-store.ts` and up) runs unchanged
- * on RocksDB, on memory and on the simulator's disk; `conformance.ts` is the suite every engine must pass.
+ * on RocksDB, on memory and on the simulator's disk; `engine-conformance.test.ts` is the suite every engine must pass.
  *
  * Keys order by unsigned bytes. Callbacks fire at most once and never before the call that took them has returned.
  */
@@ -28,6 +28,8 @@ export interface Range {
   readonly reverse?: boolean;
   /** Do not fetch values: entries carry an empty value. */
   readonly keysOnly?: boolean;
+  /** About how many bytes to fetch in one trip; left out: what suits a long walk. */
+  readonly aheadBytes?: number;
 }
 
 export interface Entry {

@@ -7,7 +7,8 @@ import { type KeyRecord, TOMBSTONE } from './record.js';
 export class LiveCounts {
   private readonly totals: number[] = [];
   private readonly expiring: number[] = [];
-  private readonly slots: Uint32Array[] = [];
+  /** Below nothing while the background count has not come yet to keys that were removed meanwhile. */
+  private readonly slots: Int32Array[] = [];
 
   constructor(private readonly slotCount: number) {}
 
@@ -21,22 +22,22 @@ export class LiveCounts {
   }
 
   private add(db: number, slot: number, keys: number): void {
-    this.totals[db] = (this.totals[db] ?? 0) + keys;
-    this.slots[db] ??= new Uint32Array(this.slotCount);
+    this.slots[db] ??= new Int32Array(this.slotCount);
     this.slots[db][slot] += keys;
+    this.totals[db] = (this.totals[db] ?? 0) + keys;
   }
 
   total(db: number): number {
-    return this.totals[db] ?? 0;
+    return Math.max(0, this.totals[db] ?? 0);
   }
 
   /** Keys with an expiry. */
   withExpiry(db: number): number {
-    return this.expiring[db] ?? 0;
+    return Math.max(0, this.expiring[db] ?? 0);
   }
 
   slot(db: number, slot: number): number {
-    return this.slots[db]?.[slot] ?? 0;
+    return Math.max(0, this.slots[db]?.[slot] ?? 0);
   }
 
   /** All figures, to be kept over a clean stop. */
@@ -49,7 +50,7 @@ export class LiveCounts {
       out[at] = db;
       out.writeDoubleBE(this.withExpiry(db), at + 1);
       for (let slot = 0; slot < this.slotCount; slot++)
-        out.writeUInt32BE(this.slots[db][slot], at + 9 + slot * 4);
+        out.writeUInt32BE(this.slot(db, slot), at + 9 + slot * 4);
     });
     return out;
   }

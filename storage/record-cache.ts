@@ -25,6 +25,11 @@ export class RecordEntry {
   gated = false;
   /** The coordinator's: the record has to be sent to the key's other replicas with the group that carries it. */
   replicate = false;
+  /**
+   * The coordinator's: what it made and sent to others but could not write here. It must be known to the next version made under
+   * the same name, which claims to have seen it. The entry stays pinned meanwhile.
+   */
+  unwritten: KeyRecord | null = null;
   bytes = 0;
 
   readonly hash: number;

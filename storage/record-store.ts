@@ -17,8 +17,8 @@ export interface RecordStoreOptions {
   /** Bound of the record cache, in bytes. Entries in use may go over it for as long as they are. */
   readonly cacheBytes: () => number;
   readonly syncMode: () => SyncMode;
-  /** Runs a function at the end of this turn of the event loop. */
-  readonly defer: (run: () => void) => void;
+  /** Something gathered: `flush` has to be called at the end of this turn. */
+  readonly plan: () => void;
   /** Records with these facts are filtered when they are read: see `flush-marks.ts`. */
   readonly admit: (db: number, record: KeyRecord) => KeyRecord | null;
 }
@@ -63,6 +63,8 @@ export class RecordStore {
   onCommitRecord: CommitVisitor = () => {};
   onCommitSent: (seq: number) => void = () => {};
   onCommitEnd: (seq: number, error: Error | null) => void = () => {};
+  /** A pinned entry's record could not be written and is about to be forgotten. */
+  onUnwritten: (entry: RecordEntry) => void = () => {};
   /** A record that failed its checksum; it reads as an error until something overwrites it. */
   onCorrupt: (entry: RecordEntry) => void = () => {};
 
@@ -76,7 +78,7 @@ export class RecordStore {
   private readonly scratch: RecordScratch;
   private extraRows: { key: Buffer; value: Buffer | null }[] = [];
   private pendingBytes = 0;
-  private settledWaiters: { seq: number; run: () => void }[] = [];
+  private settledWaiters: { seq: number; run: Done }[] = [];
 
   constructor(
     private readonly engine: StorageEngine,
@@ -163,9 +165,12 @@ export class RecordStore {
     return this.currentSeq;
   }
 
-  /** Calls back once everything put so far is in the log (or has failed): what an iterator then finds includes it. */
-  whenSettled(run: () => void): void {
-    if (this.idle) run();
+  /**
+   * Calls back once everything put so far is in the log, or with the error by which the last of it is not: what an iterator
+   * then finds includes it.
+   */
+  whenSettled(run: Done): void {
+    if (this.idle) run(null);
     else
       this.settledWaiters.push({
         seq: this.gathering.length + this.extraRows.length > 0 ? this.currentSeq : this.currentSeq - 1,
@@ -189,11 +194,15 @@ export class RecordStore {
     return this.options.admit(db, record);
   }
 
-  /** Forgets what is cached and clean of a database (or of all), so that it is read through `admit` again. */
-  readmit(db: number | undefined): void {
+  /** A database was flushed: what is cached of it goes through `admit` again, and the counts begin anew. */
+  readmit(db: number): void {
+    this.counts.clear(db);
     this.cache.forEach((entry) => {
-      if (entry.record == null || (db !== undefined && entry.db !== db)) return;
-      this.cache.replace(entry, this.options.admit(entry.db, entry.record));
+      if (entry.record == null || entry.db !== db) return;
+      const left = this.options.admit(db, entry.record);
+      this.cache.replace(entry, left);
+      // Newer than the mark: written while the flush was on its way. It is so new that it is cached.
+      if (left !== null) this.counts.changed(db, entry.slot, null, left);
     });
   }
 
@@ -216,14 +225,15 @@ export class RecordStore {
   private plan(): void {
     if (this.flushPlanned) return;
     this.flushPlanned = true;
-    this.options.defer(this.flush);
+    this.options.plan();
   }
 
-  private readonly flush = (): void => {
+  /** The end of a turn: starts to read what was missed and to write what gathered, unless that is under way. */
+  flush(): void {
     this.flushPlanned = false;
     if (!this.loading && this.misses.length > 0) this.startLoads();
     if (!this.writing && (this.gathering.length > 0 || this.extraRows.length > 0)) this.startCommit();
-  };
+  }
 
   private startLoads(): void {
     const entries = this.misses.splice(0, MAX_LOADS_PER_BATCH);
@@ -283,8 +293,11 @@ export class RecordStore {
       else batch.put(row.key, row.value);
     }
     const sync = this.options.syncMode() === 'always';
-    if (!sync) this.unsynced = true;
-    batch.write(sync, (error) => this.endCommit(seq, entries, error));
+    batch.write(sync, (error) => {
+      // Not before: a sync asked for while this group is being written may reach the log first.
+      if (!sync) this.unsynced = true;
+      this.endCommit(seq, entries, error);
+    });
   }
 
   private addToBatch(batch: ReturnType<StorageEngine['batch']>, entry: RecordEntry): void {
@@ -311,20 +324,32 @@ export class RecordStore {
     this.committedSeq = seq;
     for (const entry of entries) {
       // What could not be written must not be read as if it were: the disk is asked again.
-      if (error && entry.dirtySeq === seq) this.cache.forget(entry);
+      if (error && entry.dirtySeq === seq) this.forget(entry, seq);
       this.unpin(entry);
     }
     this.onCommitEnd(seq, error);
-    this.wakeSettled(seq);
+    this.wakeSettled(seq, error);
     if (this.gathering.length > 0 || this.extraRows.length > 0) this.plan();
   }
 
-  private wakeSettled(seq: number): void {
+  /** The disk is asked at once, so that the counts too become what it says. */
+  private forget(entry: RecordEntry, seq: number): void {
+    const lost = entry.record ?? null;
+    this.onUnwritten(entry);
+    this.cache.forget(entry);
+    const loaded = (): void => {
+      const meanwhile = entry.dirtySeq !== seq;
+      this.counts.changed(entry.db, entry.slot, lost, meanwhile ? null : (entry.record ?? null));
+    };
+    this.load(entry, { loaded });
+  }
+
+  private wakeSettled(seq: number, error: Error | null): void {
     if (this.settledWaiters.length === 0) return;
     const waiting = this.settledWaiters;
     this.settledWaiters = [];
     for (const waiter of waiting) {
-      if (waiter.seq <= seq) waiter.run();
+      if (waiter.seq <= seq) waiter.run(error);
       else this.settledWaiters.push(waiter);
     }
   }

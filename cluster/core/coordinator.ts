@@ -12,10 +12,13 @@ import { KeyRead, type ReadEffects, type ReadOwner } from './key-read.js';
 import { type Level, majority, replicasNeeded } from './levels.js';
 import type { Operation } from './operation.js';
 import type { Topology } from './topology.js';
+import { recallUnwritten } from './unwritten.js';
 import { highestHlc, supersede } from './version.js';
 import { WriteGroup } from './write-group.js';
 
 export interface CoordinatorOptions {
+  /** Requests are numbered from here on, up to 2^32 - 1. By chance: a late answer to a life before is not taken for one to this. */
+  readonly firstRequest: number;
   readonly readQuorum: () => Level;
   readonly writeQuorum: () => Level;
   /** How long a request waits for replicas, ms. */
@@ -42,10 +45,11 @@ export class Coordinator implements ReadEffects {
   private readonly groups = new Map<number, WriteGroup>();
   private readonly groupsOfSeq = new Map<number, WriteGroup[]>();
   private readonly reads = new Map<number, { read: KeyRead; peer: number }>();
-  private commitWaiters: { seq: number; operation: Operation }[] = [];
+  /** Reads that saw what is on its way to the log in the group commits `from` to `seq`. */
+  private commitWaiters: { from: number; seq: number; operation: Operation }[] = [];
   private readonly committing: (WriteGroup | undefined)[] = [];
   private readonly scratch: RecordScratch;
-  private nextId = 1;
+  private nextId: number;
 
   constructor(
     private readonly store: RecordStore,
@@ -57,13 +61,14 @@ export class Coordinator implements ReadEffects {
     private readonly options: CoordinatorOptions,
   ) {
     this.scratch = new RecordScratch(store.writers);
+    this.nextId = options.firstRequest;
   }
 
   get writers(): WriterTable {
     return this.store.writers;
   }
 
-  /** Requests under way: what the bound `max-inflight` counts. */
+  /** Requests under way, for INFO. */
   get inFlight(): number {
     return this.reads.size + this.gates.size + this.groups.size + this.commitWaiters.length;
   }
@@ -84,11 +89,13 @@ export class Coordinator implements ReadEffects {
   /** One of the fetches an operation waited for is there. */
   fetched(operation: Operation): void {
     if (--operation.pending > 0) return;
+    operation.failure ??= lostWhileWaiting(operation);
     if (operation.failure !== null) {
       this.release(operation);
       operation.finish(operation.failure);
       return;
     }
+    if (operation.isWrite) recallUnwritten(this.store, operation);
     operation.run();
     if (operation.wrote) this.joinGroup(operation);
     else this.finishRead(operation);
@@ -97,7 +104,7 @@ export class Coordinator implements ReadEffects {
 
   /** Called by an operation that runs: a new version of its `index`th key takes the place of what it read. */
   write(operation: Operation, index: number, type: VersionType, payload: string, expireAt: number): void {
-    const entry = operation.entries[index]!;
+    const entry = operation.places[index].entry!;
     const record = entry.record ?? null;
     const hlc = this.hlc.next(this.clock.now(), highestHlc(record));
     const next = supersede(record, this.writer, hlc, type, payload, expireAt, this.writers);
@@ -254,17 +261,19 @@ export class Coordinator implements ReadEffects {
     }
     this.groupsOfSeq.delete(seq);
     const waiting = this.commitWaiters;
-    this.commitWaiters = waiting.filter((waiter) => waiter.seq > seq);
+    this.commitWaiters = [];
     for (const waiter of waiting) {
-      if (waiter.seq > seq) continue;
-      waiter.operation.finish(error ? `MISCONF Errors writing to disk: ${error.message}` : null);
+      if (error !== null && waiter.from <= seq) {
+        waiter.operation.finish(`MISCONF Errors writing to disk: ${error.message}`);
+      } else if (waiter.seq <= seq) waiter.operation.finish(null);
+      else this.commitWaiters.push(waiter);
     }
   }
 
   private fetchForRead(operation: Operation, topology: Topology): void {
     const needed = replicasNeeded(operation.readLevel, topology.n, this.options.readQuorum());
-    for (let i = 0; i < operation.keys.length; i++) {
-      const slot = operation.slots[i];
+    for (let i = 0; i < operation.count; i++) {
+      const { slot } = operation.places[i];
       if (needed === 1 && topology.isHome[slot] === 1) this.fetchLocal(operation, i);
       else this.fetchQuorum(operation, i, needed, topology);
     }
@@ -272,8 +281,9 @@ export class Coordinator implements ReadEffects {
 
   private fetchLocal(operation: Operation, index: number): void {
     this.counters.localReads++;
-    const entry = this.store.pin(operation.dbs[index], operation.slots[index], operation.keys[index]);
-    operation.entries[index] = entry;
+    const place = operation.places[index];
+    const entry = this.store.pin(place.db, place.slot, place.key);
+    place.entry = entry;
     if (entry.record !== undefined) return;
     operation.pending++;
     this.store.load(entry, operation);
@@ -282,8 +292,8 @@ export class Coordinator implements ReadEffects {
   private fetchQuorum(operation: Operation, index: number, needed: number, topology: Topology): void {
     operation.pending++;
     this.counters.quorumReads++;
-    const slot = operation.slots[index];
-    this.startRead(operation, index, operation.dbs[index], slot, operation.keys[index], needed, topology);
+    const { db, slot, key } = operation.places[index];
+    this.startRead(operation, index, db, slot, key, needed, topology);
   }
 
   private startRead(
@@ -305,30 +315,34 @@ export class Coordinator implements ReadEffects {
       entry,
       topology.self,
       needed,
+      topology.n,
       this,
+      (own, waiter) => this.store.load(own, waiter),
       this.clock.now(),
     );
     const candidates: number[] = [];
     for (const member of topology.homes(slot)) if (topology.alive[member]) candidates.push(member);
-    read.start(candidates, (own, waiter) => this.store.load(own, waiter));
+    read.start(candidates);
   }
 
   private fetchForWrite(operation: Operation, topology: Topology): void {
     const { n } = topology;
     operation.needed = replicasNeeded(operation.writeLevel, n, this.options.writeQuorum());
-    for (let i = 0; i < operation.keys.length; i++) {
-      const slot = operation.slots[i];
-      const entry = this.store.pin(operation.dbs[i], slot, operation.keys[i]);
-      operation.entries[i] = entry;
+    for (let i = 0; i < operation.count; i++) {
+      const place = operation.places[i];
+      const { slot } = place;
+      const entry = this.store.pin(place.db, slot, place.key);
+      place.entry = entry;
       const live = n === 1 ? 1 : topology.liveHomes(slot);
       if (live < operation.needed) {
         operation.failure ??= `NOQUORUM ${live} of ${operation.needed} needed replicas are reachable; the write was not applied`;
         continue;
       }
-      if (entry.gated) this.gates.get(entry)!.operations.push(operation);
-      else if (this.mayWrite(entry, slot, topology)) continue;
-      else this.openGate(entry, operation, topology);
+      if (!entry.gated && this.mayWrite(entry, slot, topology)) continue;
+      // Before the gate opens: it may pass at once.
       operation.pending++;
+      if (entry.gated) this.gates.get(entry)!.operations.push(operation);
+      else this.openGate(entry, operation, topology);
     }
     if (this.store.writeError !== null && operation.failure === null) this.checkDisk(operation);
   }
@@ -360,7 +374,8 @@ export class Coordinator implements ReadEffects {
     const needed = Math.min(topology.liveHomes(entry.slot), overlap);
     const epoch = topology.trustEpoch;
     const owner: ReadOwner = {
-      readDone: (_read, record, failure) => {
+      readDone: (read, record, failed) => {
+        const failure = failed ?? read.loadFailure;
         if (failure === null) {
           if (record !== null) applyRecord(this.store, entry, record);
           else if (entry.record === undefined) this.store.adoptAbsence(entry);
@@ -383,18 +398,24 @@ export class Coordinator implements ReadEffects {
   }
 
   private finishRead(operation: Operation): void {
+    const { committedSeq } = this.store;
     let seq = 0;
-    for (const entry of operation.entries)
-      if (entry !== undefined && entry.dirtySeq > seq) seq = entry.dirtySeq;
+    let from = Number.MAX_SAFE_INTEGER;
+    for (let i = 0; i < operation.count; i++) {
+      const { dirtySeq } = operation.places[i];
+      if (dirtySeq <= committedSeq) continue;
+      if (dirtySeq > seq) seq = dirtySeq;
+      if (dirtySeq < from) from = dirtySeq;
+    }
     // What is not yet in the log must not be seen: the reader would have seen a value that a crash can take back.
-    if (seq > this.store.committedSeq) this.commitWaiters.push({ seq, operation });
+    if (seq > 0) this.commitWaiters.push({ from, seq, operation });
     else operation.finish(null);
   }
 
   private joinGroup(operation: Operation): void {
     this.counters.writes++;
     const topology = this.topology();
-    const index = topology.homeSetOf[operation.slots[0]];
+    const index = topology.homeSetOf[operation.places[0].slot];
     let group = this.gathering[index];
     if (group === undefined) {
       group = new WriteGroup(this.takeId(), topology.homeSets[index], this.clock.now(), topology.n);
@@ -404,7 +425,10 @@ export class Coordinator implements ReadEffects {
   }
 
   private release(operation: Operation): void {
-    for (const entry of operation.entries) if (entry !== undefined) this.store.unpin(entry);
+    for (let i = 0; i < operation.count; i++) {
+      const { entry } = operation.places[i];
+      if (entry !== undefined) this.store.unpin(entry);
+    }
   }
 
   private takeId(): number {
@@ -412,4 +436,14 @@ export class Coordinator implements ReadEffects {
     this.nextId = id === 0xffffffff ? 1 : id + 1;
     return id;
   }
+}
+
+/** A record that was there when its fetch ended may have been put out again since, by a group commit that failed. */
+function lostWhileWaiting(operation: Operation): string | null {
+  for (let i = 0; i < operation.count; i++) {
+    const { entry } = operation.places[i];
+    if (entry !== undefined && entry.record === undefined)
+      return 'MISCONF Errors writing to disk: the key is being read again; nothing was applied';
+  }
+  return null;
 }

@@ -29,6 +29,11 @@ export class HybridClock {
     return this.last;
   }
 
+  /** All readings from now on are above `reading`, one that this node's own disk remembers. */
+  startAbove(reading: number): void {
+    if (reading > this.last) this.last = reading;
+  }
+
   /** A new reading, above every earlier one and above `floor`. */
   next(nowMs: number, floor: number): number {
     const physical = hlcFromMs(nowMs);

@@ -34,9 +34,15 @@ interface Answer {
  */
 export class KeyRead implements LoadWaiter {
   readonly startedMs: number;
+  /** Why this node's own copy could not be read, though it may be sound: a whole error line. It must not be written over. */
+  loadFailure: string | null = null;
+  /** The group commit that carries what this node's own copy said. */
+  ownSeq = 0;
   private readonly answers: Answer[] = [];
   private spare: number[] = [];
   private finished = false;
+  /** This node's own copy is lost and has to be replaced. */
+  private damaged = false;
 
   constructor(
     readonly owner: ReadOwner,
@@ -48,22 +54,23 @@ export class KeyRead implements LoadWaiter {
     /** This node's own entry, pinned, when it is a home replica. */
     readonly entry: RecordEntry | undefined,
     private readonly self: number,
-    private readonly needed: number,
+    private needed: number,
+    /** Home replicas of the key, dead or alive. */
+    private readonly replicas: number,
     private readonly effects: ReadEffects,
+    /** Fetches the entry's record. */
+    private readonly loadLocal: (entry: RecordEntry, waiter: LoadWaiter) => void,
     nowMs: number,
   ) {
     this.startedMs = nowMs;
   }
 
-  /**
-   * `candidates`: live home replicas, best first, this node among them when it is one. `loadLocal` fetches the entry's record
-   * if it is not cached.
-   */
-  start(candidates: readonly number[], loadLocal: (entry: RecordEntry, waiter: LoadWaiter) => void): void {
+  /** `candidates`: live home replicas, best first, this node among them when it is one. */
+  start(candidates: readonly number[]): void {
     this.spare = candidates.filter((replica) => replica !== this.self);
     if (this.entry !== undefined) {
       this.answers.push(this.blank(this.self, true));
-      if (this.entry.record === undefined) loadLocal(this.entry, this);
+      if (this.entry.record === undefined) this.loadLocal(this.entry, this);
       else this.answers[0].answered = true;
     }
     while (this.answers.length < this.needed) {
@@ -74,21 +81,9 @@ export class KeyRead implements LoadWaiter {
   }
 
   loaded(entry: RecordEntry): void {
-    const own = this.answers[0];
-    if (this.finished || own === undefined) return;
-    if (entry.record === undefined) {
-      // Unreadable here (a bad checksum, a disk error): the others have to say, with full records, and this copy is repaired.
-      own.answered = true;
-      own.record = null;
-      const other = this.answers.find((answer) => answer.replica !== this.self);
-      if (other === undefined) {
-        if (!this.askNext(true)) this.fail();
-      } else {
-        this.askFull(other);
-      }
-    } else {
-      own.answered = true;
-    }
+    if (this.finished) return;
+    if (entry.record !== undefined) this.answers[0].answered = true;
+    else if (!this.goWithoutOwn(entry)) return this.fail();
     this.check();
   }
 
@@ -129,6 +124,13 @@ export class KeyRead implements LoadWaiter {
   private check(): void {
     if (this.finished) return;
     for (const answer of this.answers) if (!answer.answered) return;
+    const own = this.answers[0];
+    if (own.replica === this.self && this.entry?.record === undefined) {
+      // Taken out of the cache again by a group commit that failed.
+      own.answered = false;
+      this.loadLocal(this.entry!, this);
+      return;
+    }
     const { writers } = this.effects;
     let merged: KeyRecord | null = null;
     for (const answer of this.answers) if (answer.full) merged = join(merged, this.recordOf(answer), writers);
@@ -147,12 +149,15 @@ export class KeyRead implements LoadWaiter {
 
   private finish(merged: KeyRecord | null): void {
     this.finished = true;
+    // Before a repair of ours: what came from others is not our log's to confirm.
+    if (this.answers[0].replica === this.self) this.ownSeq = this.entry?.dirtySeq ?? 0;
     if (merged !== null) {
       for (const answer of this.answers) {
         if (answer.full && !sameRecord(this.recordOf(answer), merged)) {
           this.effects.repair(this, answer.replica, merged);
         }
       }
+      if (this.damaged) this.effects.repair(this, this.self, merged);
     }
     this.effects.done(this);
     this.owner.readDone(this, merged, null);
@@ -164,6 +169,19 @@ export class KeyRead implements LoadWaiter {
     this.effects.done(this);
     const text = `NOQUORUM ${answered} of ${this.needed} needed replicas answered; nothing was read or written`;
     this.owner.readDone(this, null, text);
+  }
+
+  /** Our own copy cannot be read and so is no answer: another replica is asked in its place. False: there is none. */
+  private goWithoutOwn(entry: RecordEntry): boolean {
+    this.answers.shift();
+    this.damaged = entry.loadError === null;
+    // More than all the others have, nobody will ever have again.
+    if (this.damaged) this.needed = Math.min(this.needed, this.replicas - 1);
+    else this.loadFailure = entry.loadFailure;
+    // One of them has to send the record itself.
+    if (this.answers.length >= this.needed) this.askFull(this.answers[0]);
+    while (!this.finished && this.answers.length < this.needed) if (!this.askNext(true)) return false;
+    return true;
   }
 
   private askNext(full: boolean): boolean {

@@ -17,6 +17,11 @@ export function parseLevel(text: string): Level | undefined {
   return /^[1-9]\d{0,2}$/.test(text) ? Number(text) : undefined;
 }
 
+/** The name `parseLevel` takes. */
+export function levelName(level: Level): string {
+  return Object.keys(NAMES).find((name) => NAMES[name] === level) ?? String(level);
+}
+
 /** Replicas needed out of `n`; never more than there are, so that a node alone is a complete store. */
 export function replicasNeeded(level: Level, n: number, byDefault: Level): number {
   const effective = level === DEFAULT ? byDefault : level;

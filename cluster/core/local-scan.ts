@@ -12,7 +12,9 @@ export interface ScanPlace {
 /** Rows looked at for each key wanted, at most, before a scan returns with less: dead rows must not hold up a node. */
 const ROWS_PER_KEY = 10;
 const ROWS_AT_LEAST = 1000;
-const ROWS_PER_READ = 256;
+const MAX_ROWS_PER_READ = 256;
+/** What a row is guessed to take, so that a small scan does not fetch rows it will throw away. */
+const ROW_BYTES = 200;
 
 /**
  * Live keys of a database from `from` on, in the slots before `endSlot`. Calls back with at least one whole hash value's keys, and
@@ -28,8 +30,10 @@ export function scanLocal(
   done: (error: Error | null, keys: string[], next: ScanPlace | null) => void,
 ): void {
   store.whenSettled(() => {
-    const range = { from: dataKeyFrom(from.slot, db, from.hash), to: dataKeyFrom(endSlot) };
-    new LocalScan(store, store.iterate(range), db, count, nowMs, done).step();
+    const rows = Math.min(MAX_ROWS_PER_READ, count + 1);
+    const aheadBytes = rows * ROW_BYTES;
+    const range = { from: dataKeyFrom(from.slot, db, from.hash), to: dataKeyFrom(endSlot), aheadBytes };
+    new LocalScan(store, store.iterate(range), rows, db, count, nowMs, done).step();
   });
 }
 
@@ -41,6 +45,7 @@ class LocalScan {
   constructor(
     private readonly store: RecordStore,
     private readonly iterator: EngineIterator,
+    private readonly rowsPerRead: number,
     private readonly db: number,
     private readonly count: number,
     private readonly nowMs: number,
@@ -50,7 +55,7 @@ class LocalScan {
   }
 
   step(): void {
-    this.iterator.next(ROWS_PER_READ, (error, rows) => {
+    this.iterator.next(this.rowsPerRead, (error, rows) => {
       if (error) return this.end(error, null);
       for (const { key, value } of rows) {
         const row = parseDataKey(key);
@@ -62,7 +67,7 @@ class LocalScan {
         const record = this.store.decodeRow(row, value);
         if (record !== CORRUPT && visible(record, this.nowMs) !== undefined) this.keys.push(row.key);
       }
-      if (rows.length < ROWS_PER_READ) this.end(null, null);
+      if (rows.length < this.rowsPerRead) this.end(null, null);
       else this.step();
     });
   }

@@ -14,6 +14,9 @@ export interface Greeting {
   readonly addresses: readonly string[];
 }
 
+/** In the greeting of a node that does not know yet by which of the seeds it goes. */
+export const UNKNOWN_ADDRESS = '';
+
 /** The cluster is this. Kept on disk: a restart needs nobody to know it. */
 export interface MemberList {
   readonly members: readonly Member[];
@@ -29,6 +32,8 @@ export class Membership {
   private readonly addresses = new Set<string>();
   private readonly greetings = new Map<string, Greeting>();
   private ownAddress: string | undefined;
+  /** Seeds whose first dialling has not ended: one of them may be this node itself. */
+  private readonly untried: Set<string>;
   private formed: Member[] | undefined;
 
   constructor(
@@ -39,6 +44,7 @@ export class Membership {
     saved: MemberList | undefined,
   ) {
     for (const seed of seeds) this.addresses.add(seed);
+    this.untried = new Set(saved === undefined ? seeds : []);
     if (seeds.length === 0) this.learnOwnAddress(announced);
     if (saved === undefined) return;
     this.formed = [...saved.members];
@@ -67,9 +73,22 @@ export class Membership {
   greeting(): Greeting {
     return {
       ...this.own(),
-      busAddress: this.ownAddress ?? this.announced,
+      busAddress: this.knowsItself ? (this.ownAddress ?? this.announced) : UNKNOWN_ADDRESS,
       addresses: [...this.addresses].sort(),
     };
+  }
+
+  /**
+   * Whether this node knows by which of the seeds it goes. Before that it must not greet anybody: under another spelling of its
+   * address (a host name, say) it would be one member more.
+   */
+  get knowsItself(): boolean {
+    return this.ownAddress !== undefined || this.untried.size === 0;
+  }
+
+  /** Dialling this address has ended, however. True when this node knows itself since then. */
+  tried(address: string): boolean {
+    return this.untried.delete(address) && this.knowsItself;
   }
 
   /** Dialling this address reached ourselves. */
@@ -91,6 +110,11 @@ export class Membership {
     if (place !== undefined) return null;
     const list = this.formed.map((member) => member.busAddress).join(', ');
     return `${greeting.busAddress} is not a member: this cluster has formed of ${list}`;
+  }
+
+  /** A node is let in: its address belongs to the list from now on, whatever becomes of the connection. */
+  letIn(greeting: Greeting): void {
+    if (this.formed === undefined) this.addresses.add(greeting.busAddress);
   }
 
   /** A node that has been met, or has news. True when our own greeting has changed by it. */

@@ -4,19 +4,39 @@ import type { LoadWaiter } from '../../storage/record-store.js';
 import type { KeyRead, ReadOwner } from './key-read.js';
 import { DEFAULT, type Level } from './levels.js';
 
+/** One key of an operation. */
+export class KeyPlace {
+  db = 0;
+  slot = 0;
+  key = '';
+  /** This replica's entry, pinned: for writes, and for reads this node answers alone. */
+  entry: RecordEntry | undefined = undefined;
+  /** What a quorum read found, where there is no entry. */
+  found: KeyRecord | null = null;
+  /** The group commit that carries this replica's part of it. */
+  foundSeq = 0;
+
+  get record(): KeyRecord | null {
+    return this.entry === undefined ? this.found : (this.entry.record ?? null);
+  }
+
+  /** The group commit that carries what of the record came from this replica; 0 when nothing did. */
+  get dirtySeq(): number {
+    return this.entry === undefined ? this.foundSeq : this.entry.dirtySeq;
+  }
+}
+
+/** Places kept for the next command when an operation is used again: most commands have few keys. */
+const KEPT_PLACES = 8;
+
 /**
  * One command's way through the coordinator: its records are fetched, `run` is called once and synchronously, and
  * `finish` when its outcome is certain (for a write: enough replicas have it).
  */
 export abstract class Operation implements LoadWaiter, ReadOwner {
-  /** The keys it may touch, in parallel arrays. */
-  readonly keys: string[] = [];
-  readonly dbs: number[] = [];
-  readonly slots: number[] = [];
-  /** This replica's entries, pinned: for writes, and for reads this node answers alone. */
-  readonly entries: (RecordEntry | undefined)[] = [];
-  /** What a quorum read found, where there is no entry. */
-  readonly records: (KeyRecord | null)[] = [];
+  /** The keys it may touch: the first `count`; what stands behind them is left from a command before. */
+  readonly places: KeyPlace[] = [];
+  count = 0;
   isWrite = false;
   readLevel: Level = DEFAULT;
   writeLevel: Level = DEFAULT;
@@ -31,11 +51,15 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   coordinator: { fetched(operation: Operation): void } | null = null;
 
   addKey(db: number, slot: number, key: string): void {
-    this.keys.push(key);
-    this.dbs.push(db);
-    this.slots.push(slot);
-    this.entries.push(undefined);
-    this.records.push(null);
+    let place = this.places[this.count];
+    if (place === undefined) {
+      place = new KeyPlace();
+      this.places.push(place);
+    }
+    place.db = db;
+    place.slot = slot;
+    place.key = key;
+    this.count++;
   }
 
   loaded(entry: RecordEntry): void {
@@ -44,23 +68,32 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   }
 
   readDone(read: KeyRead, record: KeyRecord | null, failure: string | null): void {
-    this.records[read.index] = record;
+    const place = this.places[read.index];
+    place.found = record;
+    place.foundSeq = read.ownSeq;
     this.failure ??= failure;
     this.coordinator?.fetched(this);
   }
 
   record(index: number): KeyRecord | null {
-    const entry = this.entries[index];
-    return entry === undefined ? this.records[index] : (entry.record ?? null);
+    return this.places[index].record;
+  }
+
+  /** Whether all its keys lie in one slot; true for one key. */
+  get inOneSlot(): boolean {
+    for (let i = 1; i < this.count; i++) if (this.places[i].slot !== this.places[0].slot) return false;
+    return true;
   }
 
   /** Ready for the next command of its owner. */
   reset(): void {
-    this.keys.length = 0;
-    this.dbs.length = 0;
-    this.slots.length = 0;
-    this.entries.length = 0;
-    this.records.length = 0;
+    if (this.places.length > KEPT_PLACES) this.places.length = KEPT_PLACES;
+    for (let i = 0; i < this.count && i < KEPT_PLACES; i++) {
+      this.places[i].entry = undefined;
+      this.places[i].found = null;
+      this.places[i].foundSeq = 0;
+    }
+    this.count = 0;
     this.failure = null;
     this.wrote = false;
     this.pending = 0;

@@ -13,7 +13,9 @@ interface OpenCall {
 /** Questions put to peers and not yet answered: each is answered, or given up, exactly once. */
 export class PeerCalls {
   private readonly open = new Map<number, OpenCall>();
-  private nextId = 1;
+
+  /** `nextId`: the first number, 1 to 2^32 - 1. */
+  constructor(private nextId: number) {}
 
   get size(): number {
     return this.open.size;

@@ -92,13 +92,20 @@ export class Replica {
   }
 
   commitEnds(seq: number, error: Error | null): void {
+    if (error !== null) this.doubt();
     if (this.acksDue.length === 0) return;
     const due = this.acksDue;
     this.acksDue = [];
     for (const ack of due) {
       if (ack.group.seq > seq) this.acksDue.push(ack);
-      else this.acknowledge(ack.peer, ack.groupId, ack.group.ok && error === null);
+      else this.acknowledge(ack.peer, ack.groupId, ack.group.ok);
     }
+  }
+
+  /** Any group of which something was applied may have lost it, also one whose end, or whose last record, is still to come. */
+  private doubt(): void {
+    for (const open of this.incoming.values()) for (const group of open.values()) mistrust(group);
+    for (const { group } of this.acksDue) mistrust(group);
   }
 
   private takeRecord(
@@ -127,10 +134,12 @@ export class Replica {
     if (group !== undefined) group.loading++;
     const waiter: LoadWaiter = {
       loaded: () => {
-        // An unreadable copy of our own is simply replaced: the incoming record is whole.
-        if (entry.loadError !== null && group !== undefined) group.ok = false;
-        this.apply(entry, record, group);
+        // A damaged copy of our own is simply replaced: the incoming record is whole. One that could not be read may be
+        // sound and hold more.
+        if (entry.loadError === null) this.apply(entry, record, group);
+        else this.store.unpin(entry);
         if (group === undefined) return;
+        if (entry.loadError !== null) group.ok = false;
         group.loading--;
         this.settle(peer, groupId, group);
       },
@@ -215,4 +224,8 @@ export class Replica {
     }
     return group;
   }
+}
+
+function mistrust(group: IncomingGroup): void {
+  if (group.seq > 0) group.ok = false;
 }

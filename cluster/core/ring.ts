@@ -23,8 +23,12 @@ export function buildRing(members: readonly RingMember[], vnodes: number): Ring 
   const { tokens, owners } = placeTokens(members, vnodes);
   const preference: Uint16Array[] = [];
   const racks = numberRacks(members);
+  // Slots that begin their walk at the same token share its list.
+  const walks: Uint16Array[] = [];
   for (let slot = 0; slot < SLOTS; slot++) {
-    preference.push(walk(firstAtOrAfter(tokens, slotPlace(slot)), owners, members.length, racks));
+    const start = firstAtOrAfter(tokens, slotPlace(slot));
+    walks[start] ??= walk(start, owners, members.length, racks);
+    preference.push(walks[start]);
   }
   return { preference };
 }

@@ -1,5 +1,7 @@
 import { SLOTS } from '../../storage/key-layout.js';
 
+export { SLOTS };
+
 /**
  * CRC16 (XMODEM) key slots with `{hash tags}`, exactly Redis Cluster's
  * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/, "Key distribution model").

@@ -25,6 +25,8 @@ export class Sweeper {
   readonly counters = { expired: 0, flushed: 0 };
   /** Where the sweep of flushed records goes on; null when there is none to do. */
   private flushFrom: Buffer | null = null;
+  /** Something was void in this walk: only one that finds nothing is the last, since what was cleared may not have been written. */
+  private foundFlushed = false;
   private timer: unknown;
   private busy = false;
 
@@ -43,6 +45,7 @@ export class Sweeper {
 
   /** Flush marks were raised: everything on disk is looked at once. */
   flushed(): void {
+    this.foundFlushed = false;
     this.flushFrom = dataKeyFrom(0);
   }
 
@@ -64,8 +67,7 @@ export class Sweeper {
         if (error) return done();
         for (const { key } of rows) {
           const { expireAt, data } = parseExpiryKey(key);
-          this.change(data, (record) => expire(record, expireAt), 'expired');
-          this.store.putRow(Buffer.from(key), null);
+          this.change(data, (record) => expire(record, expireAt), 'expired', Buffer.from(key));
         }
         done();
       });
@@ -73,9 +75,16 @@ export class Sweeper {
   }
 
   private sweepFlushed(): void {
-    const iterator = this.store.iterate({ from: this.flushFrom!, to: dataKeyFrom(SLOTS) });
+    const from = this.flushFrom!;
+    const iterator = this.store.iterate({ from, to: dataKeyFrom(SLOTS) });
     this.flushFrom = null;
-    iterator.next(ROWS_PER_SWEEP, (error, rows) => this.clearFlushed(iterator, error === null ? rows : []));
+    iterator.next(ROWS_PER_SWEEP, (error, rows) => {
+      if (error === null) return this.clearFlushed(iterator, rows);
+      this.flushFrom ??= from;
+      iterator.close(() => {
+        this.busy = false;
+      });
+    });
   }
 
   private clearFlushed(iterator: EngineIterator, rows: { key: Buffer; value: Buffer }[]): void {
@@ -83,19 +92,25 @@ export class Sweeper {
       for (const { key, value } of rows) {
         const row = parseDataKey(key);
         if (this.store.decodeRow(row, value) !== null) continue;
+        this.foundFlushed = true;
         this.change(row, (record) => (record === null ? null : undefined), 'flushed');
       }
       // A flush during this sweep starts it anew.
       if (rows.length === ROWS_PER_SWEEP) this.flushFrom ??= Buffer.concat([rows[rows.length - 1].key, NEXT]);
+      else if (this.foundFlushed) this.flushed();
       this.busy = false;
     });
   }
 
-  /** Puts `change(record)` in place of the record as it is by then; undefined leaves it. */
+  /**
+   * Puts `change(record)` in place of the record as it is by then; undefined leaves it. `reason`, the row that led to it, goes
+   * with it, but stays while the record cannot be read.
+   */
   private change(
     row: DataKey,
     change: (record: KeyRecord | null) => KeyRecord | null | undefined,
     counter: 'expired' | 'flushed',
+    reason?: Buffer,
   ): void {
     const entry = this.store.pin(row.db, row.slot, row.key);
     const apply = (): void => {
@@ -106,6 +121,7 @@ export class Sweeper {
           this.store.put(entry, changed);
         }
       }
+      if (reason !== undefined && entry.loadError === null) this.store.putRow(reason, null);
       this.store.unpin(entry);
     };
     if (entry.record !== undefined) apply();

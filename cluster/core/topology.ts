@@ -74,26 +74,38 @@ export class Topology {
   }
 
   private refresh(): void {
+    const { preference } = this.ring;
     for (let slot = 0; slot < SLOTS; slot++) {
-      const first = this.homes(slot).find((member) => this.alive[member] === 1);
-      this.firstLive[slot] = first ?? NOBODY;
+      const list = preference[slot];
+      let at = 0;
+      while (at < this.n && this.alive[list[at]] === 0) at++;
+      this.firstLive[slot] = at < this.n ? list[at] : NOBODY;
     }
   }
 
   private groupHomes(): void {
-    const known = new Map<string, number>();
+    const ofList = new Map<Uint16Array, HomeSet>();
+    const byName = new Map<string, HomeSet>();
     for (let slot = 0; slot < SLOTS; slot++) {
-      const homes = [...this.homes(slot)].sort((a, b) => a - b);
-      const name = homes.join();
-      let index = known.get(name);
-      if (index === undefined) {
-        index = this.homeSets.length;
-        known.set(name, index);
-        const includesSelf = homes.includes(this.self);
-        this.homeSets.push({ index, peers: homes.filter((member) => member !== this.self), includesSelf });
+      const list = this.ring.preference[slot];
+      let set = ofList.get(list);
+      if (set === undefined) {
+        const homes = [...this.homes(slot)].sort((a, b) => a - b);
+        const name = homes.join();
+        set = byName.get(name) ?? this.addHomeSet(homes);
+        byName.set(name, set);
+        ofList.set(list, set);
       }
-      this.homeSetOf[slot] = index;
-      this.isHome[slot] = this.homeSets[index].includesSelf ? 1 : 0;
+      this.homeSetOf[slot] = set.index;
+      this.isHome[slot] = set.includesSelf ? 1 : 0;
     }
+  }
+
+  private addHomeSet(homes: readonly number[]): HomeSet {
+    const index = this.homeSets.length;
+    const peers = homes.filter((member) => member !== this.self);
+    const set = { index, peers, includesSelf: homes.includes(this.self) };
+    this.homeSets.push(set);
+    return set;
   }
 }

@@ -36,7 +36,8 @@ export function highestHlc(record: KeyRecord | null): number {
 }
 
 export function merge(a: KeyRecord, b: KeyRecord, writers: WriterTable): KeyRecord {
-  if (a === b) return a;
+  if (a === b || isAllNewTo(a, b)) return a;
+  if (isAllNewTo(b, a)) return b;
   const siblings: Version[] = [];
   for (const version of a.siblings) if (survives(version, b)) siblings.push(version);
   for (const version of b.siblings) {
@@ -44,6 +45,15 @@ export function merge(a: KeyRecord, b: KeyRecord, writers: WriterTable): KeyReco
   }
   siblings.sort((x, y) => y.hlc - x.hlc || writers.compare(x.writer, y.writer));
   return { context: joinContexts(a.context, b.context, writers), siblings };
+}
+
+/**
+ * What nearly every merge is: `newer` has seen all that `older` has, and each of its versions is one that `older` has not. Then
+ * it is the merge.
+ */
+function isAllNewTo(newer: KeyRecord, older: KeyRecord): boolean {
+  for (const version of newer.siblings) if (covers(older.context, version)) return false;
+  return contextDominates(newer.context, older.context);
 }
 
 /** A record in which one new version has taken the place of everything `record` holds. `hlc` is above all it has seen. */
@@ -57,8 +67,25 @@ export function supersede(
   writers: WriterTable,
 ): KeyRecord {
   const version: Version = { writer, hlc, type, expireAt, payload };
-  const context = record === null ? [writer, hlc] : joinContexts(record.context, [writer, hlc], writers);
-  return { context, siblings: [version] };
+  return {
+    context: record === null ? [writer, hlc] : advanced(record.context, writer, hlc, writers),
+    siblings: [version],
+  };
+}
+
+/** The context with one writer's newest dot; `hlc` is above what it has seen. */
+function advanced(
+  context: readonly number[],
+  writer: number,
+  hlc: number,
+  writers: WriterTable,
+): readonly number[] {
+  let at = 0;
+  while (at < context.length && context[at] !== writer) at += 2;
+  if (at === context.length) return joinContexts(context, [writer, hlc], writers);
+  const next = context.slice();
+  next[at + 1] = hlc;
+  return next;
 }
 
 /** Same dots, same contexts: the same record, since a dot names one version for ever. */

@@ -54,7 +54,8 @@ export class WriteGroup {
 
 function lostText(acks: AckCount, needed: number, localError: Error | null): string {
   if (localError !== null && acks.replicas === 1) {
-    return `MISCONF Errors writing to disk: ${localError.message}; the write was not applied`;
+    // A log that took part of it may still turn out to hold all of it.
+    return `MISCONF Errors writing to disk: ${localError.message}; the write may have been applied`;
   }
   return `NOQUORUM ${acks.yes} of ${needed} needed replicas confirmed the write; it may have been applied`;
 }

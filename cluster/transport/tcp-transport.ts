@@ -112,6 +112,7 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
     if (!link.dirty) {
       link.dirty = true;
       this.dirty.push(link);
+      if (this.dirty.length === 1) this.handlers.onGathered();
     }
     return link.out;
   }

@@ -88,6 +88,7 @@ export class TestNode {
         this.messages.push(buffer.latin1Slice(start, end));
         return true;
       },
+      onGathered: () => {},
       onDial: (_address, outcome) => void this.events.push(`dial ${describe(outcome)}`),
     };
   }

@@ -103,6 +103,8 @@ export interface CommandSpec<C extends Call = Call> {
   readonly complexity: string;
   /** Redis's ACL categories beyond what flags and group imply (with the leading `@`). */
   readonly extraCategories?: readonly string[];
+  /** Where Redis does not give a command the ACL category of its group. */
+  readonly notInGroup?: true;
   /** COMMAND DOCS `arguments`, as Redis documents them, where worth telling; syntax in one line for the reference page. */
   readonly syntax: string;
   readonly run: Handler<C>;

@@ -12,6 +12,8 @@ export type ReplyBytes = string | string[];
 
 /** A chunk is closed once it is longer than this many bytes. */
 const CHUNK_BYTES = 64 * 1024;
+/** So much is written before more is gathered. */
+const FULL_BYTES = 1024 * 1024;
 
 const SMALL_INTEGERS = Array.from({ length: 1024 }, (_, n) => `:${n}\r\n`);
 const SMALL_BULK_HEADERS = Array.from({ length: 1024 }, (_, n) => `$${n}\r\n`);
@@ -19,12 +21,18 @@ const SMALL_BULK_HEADERS = Array.from({ length: 1024 }, (_, n) => `$${n}\r\n`);
 export class ReplyWriter {
   private chunks: string[] | undefined;
   private out = '';
+  private chunkBytes = 0;
 
   constructor(public resp: RespVersion = 2) {}
 
   /** True when nothing was written since the last `take`. */
   get empty(): boolean {
     return this.out === '' && this.chunks === undefined;
+  }
+
+  /** So much was written that it should be taken before more is. */
+  get full(): boolean {
+    return this.chunkBytes > FULL_BYTES;
   }
 
   /** Hands over what was written and starts afresh. */
@@ -34,6 +42,7 @@ export class ReplyWriter {
     const chunks = this.chunks;
     if (chunks === undefined) return last;
     this.chunks = undefined;
+    this.chunkBytes = 0;
     if (last !== '') chunks.push(last);
     return chunks;
   }
@@ -124,6 +133,7 @@ export class ReplyWriter {
       return;
     }
     this.chunks ??= [];
+    this.chunkBytes += bytes.length + this.out.length;
     if (this.out !== '') this.chunks.push(this.out);
     this.out = '';
     if (bytes.length > CHUNK_BYTES) this.chunks.push(bytes);

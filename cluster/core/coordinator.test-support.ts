@@ -1,0 +1,232 @@
+import { dataKey } from '../../storage/key-layout.js';
+import { type KeyRecord, STRING } from '../../storage/record.js';
+import { RecordScratch } from '../../storage/record-scratch.js';
+import { StoreBench } from '../../storage/record-store.test-support.js';
+import { fnv1a, writerId } from '../../storage/writers.js';
+import type { Clock } from '../environment.js';
+import { Message } from '../messages.js';
+import { FrameReader } from '../transport/frame-reader.js';
+import { FrameWriter } from '../transport/frame-writer.js';
+import type { Transport } from '../transport.js';
+import { Coordinator } from './coordinator.js';
+import { HybridClock, hlcFromMs } from './hlc.js';
+import { Operation } from './operation.js';
+import { Replica } from './replica.js';
+import { Topology } from './topology.js';
+import { digestA, digestB } from './version.js';
+
+const START_MS = Date.UTC(2026, 0, 1);
+const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** A message this node has sent. */
+export interface Sent {
+  readonly peer: number;
+  readonly type: number;
+  /** The request's or the group's number. */
+  readonly id: number;
+  /** Read: 1 for the full record; WriteEnd: records; WriteAck: 1 for yes. */
+  readonly value: number;
+}
+
+/** An operation on one key that appends to what it finds (a write) or looks at it. */
+export class TestOperation extends Operation {
+  /** What it found each time it ran. */
+  readonly found: (string | null)[] = [];
+  /** How it ended, each time. */
+  readonly ends: (string | null)[] = [];
+
+  constructor(
+    private readonly bench: CoreBench,
+    private readonly append: string | null,
+  ) {
+    super();
+    this.isWrite = append !== null;
+  }
+
+  run(): void {
+    const found = this.record(0)?.siblings[0]?.payload ?? null;
+    this.found.push(found);
+    if (this.append !== null) {
+      this.bench.coordinator.write(this, 0, STRING, `${found ?? ''}${this.append}`, 0);
+    }
+  }
+
+  finish(failure: string | null): void {
+    this.ends.push(failure);
+  }
+}
+
+/**
+ * Node 0 of a cluster whose other members are the test: its disk, its turns and what the peers say move only when told. All
+ * of it in slot `slot`, of which node 0 is the first home replica.
+ */
+export class CoreBench {
+  readonly disk = new StoreBench();
+  readonly store = this.disk.store;
+  readonly topology: Topology;
+  readonly coordinator: Coordinator;
+  readonly replica: Replica;
+  readonly slot: number;
+  now = START_MS;
+  /** Peers that cannot be sent anything, though nobody has said that they are down. */
+  readonly deaf = new Set<number>();
+  readonly otherWriter = this.disk.writers.index(writerId('b'.repeat(32), 0));
+  private readonly frames = new Map<number, FrameWriter>();
+  private readonly scratch = new RecordScratch(this.disk.writers);
+
+  constructor(members = 3) {
+    const list = Array.from({ length: members }, (_, i) => ({
+      name: `node${i}`,
+      rack: '',
+      weight: 1,
+      nodeId: String(i).repeat(32),
+      busAddress: `node${i}:1`,
+      clientAddress: `node${i}:2`,
+    }));
+    this.topology = new Topology(list, 0, 3, 8);
+    for (let peer = 1; peer < members; peer++) this.topology.setAlive(peer, true);
+    this.slot = this.topology.firstLive.indexOf(0);
+    const clock: Clock = {
+      now: () => this.now,
+      defer: () => {},
+      setTimer: () => 0,
+      clearTimer: () => {},
+    };
+    const transport = {
+      writer: (peer: number) => (this.deaf.has(peer) ? undefined : this.frame(peer)),
+    } as unknown as Transport;
+    const hlc = new HybridClock(0, () => 60_000);
+    const { store } = this;
+    this.coordinator = new Coordinator(store, () => this.topology, transport, clock, hlc, this.disk.writer, {
+      readQuorum: () => -1,
+      writeQuorum: () => -1,
+      requestTimeout: () => 1000,
+      firstRequest: 1,
+    });
+    this.replica = new Replica(store, transport, clock, hlc, QUIET);
+    store.onCommitBegin = (seq) => this.coordinator.commitBegins(seq);
+    store.onCommitRecord = (entry, bytes, length) => this.coordinator.commitRecord(entry, bytes, length);
+    store.onCommitSent = (seq) => this.coordinator.commitSent(seq);
+    store.onCommitEnd = (seq, error) => {
+      this.coordinator.commitEnds(seq, error);
+      this.replica.commitEnds(seq, error);
+    };
+  }
+
+  /** A record another node has written, `age` being the ticks since the world began. */
+  record(payload: string, age: number): KeyRecord {
+    const hlc = hlcFromMs(START_MS) + age;
+    const version = { writer: this.otherWriter, hlc, type: STRING, expireAt: 0, payload } as const;
+    return { context: [this.otherWriter, hlc], siblings: [version] };
+  }
+
+  /** Puts a record on this node's disk, out of its cache. */
+  onDisk(key: string, record: KeyRecord): void {
+    this.inCache(key, record);
+    const { cacheBytes } = this.disk;
+    this.disk.cacheBytes = 0;
+    for (let i = 0; i < 3; i++) this.store.unpin(this.store.pin(0, this.slot, `other${i}`));
+    this.disk.cacheBytes = cacheBytes;
+  }
+
+  /** Puts a record on this node's disk and in its cache. */
+  inCache(key: string, record: KeyRecord): void {
+    const entry = this.store.pin(0, this.slot, key);
+    this.store.load(entry, { loaded: () => this.store.put(entry, record) });
+    this.disk.settle();
+    this.store.unpin(entry);
+  }
+
+  /** Turns the record that is on the disk into rubbish. */
+  damage(key: string): void {
+    const batch = this.disk.engine.batch();
+    batch.put(dataKey(this.slot, 0, fnv1a(key), key), Buffer.from('rubbish'));
+    batch.write(true, () => {});
+    this.disk.settle();
+  }
+
+  /** What this node has now, from the disk if need be. */
+  load(key: string): string | null {
+    const entry = this.store.pin(0, this.slot, key);
+    if (entry.record === undefined) this.store.load(entry, { loaded: () => {} });
+    this.disk.settle();
+    return entry.record?.siblings[0]?.payload ?? null;
+  }
+
+  begin(key: string, append: string | null, level = 0, ...more: string[]): TestOperation {
+    const operation = new TestOperation(this, append);
+    for (const one of [key, ...more]) operation.addKey(0, this.slot, one);
+    operation.readLevel = level;
+    operation.writeLevel = level;
+    this.coordinator.begin(operation);
+    return operation;
+  }
+
+  /** What was sent since the last call. */
+  sent(): Sent[] {
+    const all: Sent[] = [];
+    for (const [peer, frame] of this.frames) {
+      const bytes = frame.take();
+      for (let at = 0; at < bytes.length; ) {
+        const end = at + 4 + bytes.readUInt32BE(at);
+        const body = new FrameReader().reset(bytes, at + 4, end);
+        const type = body.u8();
+        const id = body.u32();
+        const value = type === Message.WriteEnd ? body.u32() : body.u8();
+        all.push({ peer, type, id, value });
+        at = end;
+      }
+    }
+    return all;
+  }
+
+  /** Every `Read` sent since is answered by its peer with what `records` says it has. */
+  answerReads(records: Readonly<Record<number, KeyRecord | null>>): void {
+    const { writers } = this.disk;
+    for (const { peer, type, id, value } of this.sent()) {
+      if (type !== Message.Read) continue;
+      const record = records[peer];
+      this.coordinator.answered(peer, id, (read) => {
+        if (value === 1) read.full(peer, record);
+        else read.digest(peer, digestA(record, writers), digestB(record, writers));
+      });
+    }
+  }
+
+  /** A peer sends one record of a group, or its end. */
+  write(peer: number, group: number, key: string, record: KeyRecord): void {
+    const length = this.scratch.encode(record, fnv1a(key));
+    const message = new FrameWriter(1 << 20);
+    message.begin();
+    message.u32(group);
+    message.u8(0);
+    message.u16(this.slot);
+    message.latin1(key);
+    message.bytes(this.scratch.buffer, 0, length);
+    message.end();
+    this.replica.onWrite(peer, readerOf(message));
+  }
+
+  writeEnd(peer: number, group: number, records: number): void {
+    const message = new FrameWriter(64);
+    message.begin();
+    message.u32(group);
+    message.u32(records);
+    message.end();
+    this.replica.onWriteEnd(peer, readerOf(message));
+  }
+
+  private frame(peer: number): FrameWriter {
+    let frame = this.frames.get(peer);
+    if (frame === undefined) {
+      frame = new FrameWriter(1 << 20);
+      this.frames.set(peer, frame);
+    }
+    return frame;
+  }
+}
+
+function readerOf(message: FrameWriter): FrameReader {
+  const bytes = message.take();
+  return new FrameReader().reset(bytes, 4, bytes.length);
+}

@@ -1,0 +1,165 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Message } from '../messages.js';
+import { CoreBench } from './coordinator.test-support.js';
+
+let bench: CoreBench;
+beforeEach(() => {
+  bench = new CoreBench();
+});
+
+describe('a write whose verifying read ends at once', () => {
+  it('runs once when this node is the only live replica', () => {
+    bench.inCache('k', bench.record('a', 1));
+    bench.topology.setAlive(1, false);
+    bench.topology.setAlive(2, false);
+    const write = bench.begin('k', 'b', 1);
+    bench.disk.settle();
+    expect(write.found).toEqual(['a']);
+    expect(write.ends).toEqual([null]);
+    expect(bench.store.pin(0, bench.slot, 'k').pins).toBe(1);
+  });
+
+  it('fails once when no peer can be sent anything', () => {
+    bench.inCache('k', bench.record('a', 1));
+    bench.deaf.add(1).add(2);
+    const write = bench.begin('k', 'b');
+    bench.disk.settle();
+    expect(write.found).toEqual([]);
+    expect(write.ends).toEqual([expect.stringContaining('NOQUORUM 1 of 2')]);
+    expect(bench.store.pin(0, bench.slot, 'k').pins).toBe(1);
+  });
+});
+
+describe('a replica whose commit failed', () => {
+  it('does not acknowledge a group of which a part was lost', () => {
+    bench.onDisk('slow', bench.record('s', 1));
+    bench.inCache('quick', bench.record('q', 1));
+    bench.disk.endTurn();
+    bench.write(1, 7, 'quick', bench.record('q2', 2));
+    bench.disk.writeFailure = new Error('the disk is full');
+    bench.disk.endTurn();
+    bench.write(1, 7, 'slow', bench.record('s2', 2));
+    bench.writeEnd(1, 7, 2);
+    bench.disk.answer();
+    bench.disk.writeFailure = null;
+    bench.disk.settle();
+    expect(bench.sent()).toEqual([{ peer: 1, type: Message.WriteAck, id: 7, value: 0 }]);
+  });
+
+  it('does not acknowledge a group whose end comes after the failure', () => {
+    bench.inCache('k', bench.record('a', 1));
+    bench.write(1, 7, 'k', bench.record('b', 2));
+    bench.disk.writeFailure = new Error('the disk is full');
+    bench.disk.settle();
+    bench.writeEnd(1, 7, 1);
+    bench.disk.settle();
+    expect(bench.sent()).toEqual([{ peer: 1, type: Message.WriteAck, id: 7, value: 0 }]);
+  });
+});
+
+describe('a quorum read whose own copy cannot be read', () => {
+  it('does not count a damaged copy as an answer', () => {
+    bench.onDisk('k', bench.record('new', 2));
+    bench.damage('k');
+    const read = bench.begin('k', null);
+    bench.disk.settle();
+    bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('new', 2) });
+    bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('new', 2) });
+    expect(read.found).toEqual(['new']);
+  });
+
+  it('does not count it either when the others that could answer are too few', () => {
+    bench.topology.setAlive(2, false);
+    bench.onDisk('k', bench.record('new', 2));
+    bench.damage('k');
+    const read = bench.begin('k', null);
+    bench.disk.settle();
+    bench.answerReads({ 1: bench.record('old', 1) });
+    bench.answerReads({ 1: bench.record('old', 1) });
+    expect(read.found).toEqual([]);
+    expect(read.ends).toEqual([expect.stringContaining('NOQUORUM')]);
+  });
+
+  it('takes what all others have when there are no more', () => {
+    bench = new CoreBench(2);
+    bench.onDisk('k', bench.record('new', 2));
+    bench.damage('k');
+    const read = bench.begin('k', null);
+    bench.disk.settle();
+    bench.answerReads({ 1: bench.record('new', 2) });
+    expect(read.found).toEqual(['new']);
+    bench.disk.settle();
+    expect(bench.disk.store.peek(0, 'k')?.record?.siblings[0].payload).toBe('new');
+  });
+
+  it('leaves alone what the disk could not give: it may be sound and hold more', () => {
+    bench.onDisk('k', bench.record('new', 2));
+    bench.disk.readFailure = new Error('EIO');
+    const read = bench.begin('k', null);
+    bench.disk.settle();
+    bench.disk.readFailure = null;
+    bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('old', 1) });
+    bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('old', 1) });
+    bench.disk.settle();
+    expect(read.found).toEqual(['old']);
+    expect(bench.load('k')).toBe('new');
+  });
+
+  it('writes nothing over what the disk could not give', () => {
+    bench.onDisk('k', bench.record('new', 2));
+    bench.disk.readFailure = new Error('EIO');
+    const write = bench.begin('k', '+');
+    bench.disk.settle();
+    bench.disk.readFailure = null;
+    for (let i = 0; i < 3; i++) bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('old', 1) });
+    bench.disk.settle();
+    expect(write.found).toEqual([]);
+    expect(write.ends).toEqual([expect.stringContaining('read failed')]);
+    expect(bench.load('k')).toBe('new');
+  });
+
+  it('reads again what a failed commit took out of the cache', () => {
+    bench.inCache('k', bench.record('b', 2));
+    const entry = bench.store.pin(0, bench.slot, 'k');
+    bench.disk.writeFailure = new Error('the disk is full');
+    bench.store.put(entry, bench.record('c', 3));
+    bench.disk.endTurn();
+    const read = bench.begin('k', null);
+    bench.disk.answer();
+    bench.disk.writeFailure = null;
+    for (let i = 0; i < 3; i++) bench.answerReads({ 1: bench.record('a', 1), 2: bench.record('a', 1) });
+    bench.disk.settle();
+    for (let i = 0; i < 3; i++) bench.answerReads({ 1: bench.record('a', 1), 2: bench.record('a', 1) });
+    bench.disk.settle();
+    expect(read.found).toEqual(['b']);
+    expect(bench.load('k')).toBe('b');
+  });
+});
+
+describe('a read that waits for the log', () => {
+  it('fails when the commit of the older of two values it saw failed', () => {
+    bench = new CoreBench(1);
+    bench.inCache('a', bench.record('a', 1));
+    bench.inCache('b', bench.record('b', 1));
+    bench.begin('a', '2');
+    bench.disk.writeFailure = new Error('the disk is full');
+    bench.disk.endTurn();
+    bench.begin('b', '2');
+    const read = bench.begin('a', null, 1, 'b');
+    bench.disk.writeFailure = null;
+    bench.disk.settle();
+    expect(read.ends).toEqual([expect.stringContaining('MISCONF')]);
+  });
+
+  it('waits as well when it asked a quorum and its own copy is not in the log yet', () => {
+    bench.inCache('k', bench.record('a', 1));
+    const entry = bench.store.pin(0, bench.slot, 'k');
+    bench.store.put(entry, bench.record('b', 2));
+    const read = bench.begin('k', null);
+    bench.answerReads({ 1: bench.record('b', 2), 2: null });
+    expect(read.found).toEqual(['b']);
+    expect(read.ends).toEqual([]);
+    bench.disk.settle();
+    expect(read.ends).toEqual([null]);
+  });
+});

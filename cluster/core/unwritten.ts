@@ -1,0 +1,34 @@
+import type { RecordEntry } from '../../storage/record-cache.js';
+import type { RecordStore } from '../../storage/record-store.js';
+import { applyRecord } from './apply.js';
+import type { Operation } from './operation.js';
+import type { Topology } from './topology.js';
+import { merge, seenOf } from './version.js';
+
+/**
+ * What this node has made and could not write, while other replicas may have taken it. A version claims to have seen all
+ * earlier ones of its writer: so the next of the same key must know these, or an acknowledged one would be covered unseen.
+ */
+export function keepUnwritten(
+  store: RecordStore,
+  entry: RecordEntry,
+  writer: number,
+  topology: Topology | undefined,
+): void {
+  const record = entry.record ?? null;
+  if (topology === undefined || topology.n === 1) return;
+  if (record === null || seenOf(record.context, writer) === 0) return;
+  if (entry.unwritten === null) entry.pins++;
+  entry.unwritten = entry.unwritten === null ? record : merge(entry.unwritten, record, store.writers);
+}
+
+/** Before an operation makes new versions: they take the place of those that others alone may have, knowing them. */
+export function recallUnwritten(store: RecordStore, operation: Operation): void {
+  for (let i = 0; i < operation.count; i++) {
+    const entry = operation.places[i].entry!;
+    if (entry.unwritten === null) continue;
+    applyRecord(store, entry, entry.unwritten);
+    entry.unwritten = null;
+    store.unpin(entry);
+  }
+}

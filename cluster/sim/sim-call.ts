@@ -1,0 +1,79 @@
+import { STRING, TOMBSTONE, visible } from '../../storage/record.js';
+import type { Coordinator } from '../core/coordinator.js';
+import type { Level } from '../core/levels.js';
+import { Operation } from '../core/operation.js';
+import { slotOf } from '../core/slot.js';
+import { type Checker, dotOf, type Sight, sightOf } from './checker.js';
+
+/** What a simulated client asks for; as JSON it goes to the coordinator. */
+export interface Request {
+  readonly kind: 'get' | 'set' | 'del' | 'incr';
+  /** All in one slot when there are several. */
+  readonly keys: readonly string[];
+  readonly value: string;
+  readonly level: Level;
+}
+
+export interface Outcome {
+  /** A whole error line, or null. */
+  readonly failure: string | null;
+  /** Dots written, one per key written. */
+  readonly dots: readonly string[];
+  /** What was read, one per key. */
+  readonly sights: readonly Sight[];
+}
+
+export function failed(failure: string): Outcome {
+  return { failure, dots: [], sights: [] };
+}
+
+/** One request under way on the node that coordinates it: the simulator's counterpart of a command. */
+export class SimCall extends Operation {
+  private readonly dots: string[] = [];
+  private readonly sights: Sight[] = [];
+  private finished = false;
+
+  constructor(
+    private readonly coordinatorOfRecords: Coordinator,
+    private readonly checker: Checker,
+    private readonly request: Request,
+    nowMs: number,
+    private readonly done: (outcome: Outcome) => void,
+  ) {
+    super();
+    this.now = nowMs;
+    this.isWrite = request.kind !== 'get';
+    this.readLevel = request.level;
+    this.writeLevel = request.level;
+    for (const key of request.keys) this.addKey(0, slotOf(key), key);
+  }
+
+  run(): void {
+    const { kind, value } = this.request;
+    for (let i = 0; i < this.count; i++) {
+      const present = visible(this.record(i), this.now);
+      if (kind === 'get') this.sights.push(this.sight(i));
+      else if (kind === 'set') this.write(i, STRING, value);
+      else if (kind === 'incr') this.write(i, STRING, String(Number(present?.payload ?? '0') + 1));
+      else if (present !== undefined) this.write(i, TOMBSTONE, '');
+    }
+  }
+
+  finish(failure: string | null): void {
+    if (this.finished) this.checker.violation(`an operation on ${this.request.keys} finished twice`);
+    this.finished = true;
+    this.done(failure === null ? { failure, dots: this.dots, sights: this.sights } : failed(failure));
+  }
+
+  private write(index: number, type: typeof STRING | typeof TOMBSTONE, payload: string): void {
+    const before = this.sight(index);
+    this.coordinatorOfRecords.write(this, index, type, payload, 0);
+    const after = this.sight(index);
+    this.checker.made(this.places[index].key, before, after);
+    this.dots.push(dotOf(after.siblings[0]));
+  }
+
+  private sight(index: number): Sight {
+    return sightOf(this.record(index), this.coordinatorOfRecords.writers);
+  }
+}

@@ -1,0 +1,114 @@
+import type { Clock, TimerHandle } from '../environment.js';
+
+interface Event {
+  readonly at: number;
+  readonly order: number;
+  run: (() => void) | null;
+}
+
+/**
+ * The one queue of the simulated world: what happens next is what has the earliest time, and of equals what was planned first.
+ * Times are ms since the beginning, with fractions.
+ */
+export class EventQueue {
+  now = 0;
+  private readonly heap: Event[] = [];
+  private deferred: (() => void)[] = [];
+  private planned = 0;
+
+  at(time: number, run: () => void): Event {
+    const event: Event = { at: Math.max(time, this.now), order: this.planned++, run };
+    const { heap } = this;
+    let i = heap.push(event) - 1;
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (before(heap[parent], event)) break;
+      heap[i] = heap[parent];
+      i = parent;
+    }
+    heap[i] = event;
+    return event;
+  }
+
+  after(ms: number, run: () => void): Event {
+    return this.at(this.now + ms, run);
+  }
+
+  /** Runs at this very instant, after the event that is being handled. */
+  defer(run: () => void): void {
+    this.deferred.push(run);
+  }
+
+  /** Lets the world go on until `time`. */
+  runUntil(time: number): void {
+    this.runDeferred();
+    while (this.heap.length > 0 && this.heap[0].at <= time) {
+      const event = this.take();
+      if (event.run === null) continue;
+      this.now = event.at;
+      event.run();
+      this.runDeferred();
+    }
+    this.now = time;
+  }
+
+  private runDeferred(): void {
+    while (this.deferred.length > 0) {
+      const due = this.deferred;
+      this.deferred = [];
+      for (const run of due) run();
+    }
+  }
+
+  private take(): Event {
+    const { heap } = this;
+    const first = heap[0];
+    const last = heap.pop()!;
+    if (heap.length === 0) return first;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1], heap[child])) child++;
+      if (before(last, heap[child])) break;
+      heap[i] = heap[child];
+      i = child;
+    }
+    heap[i] = last;
+    return first;
+  }
+}
+
+function before(a: Event, b: Event): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
+
+/** Unix ms at which every simulated world begins. */
+export const WORLD_BEGINS = Date.UTC(2026, 0, 1);
+
+/** The clock of one run of one process: it may go wrong by `skewMs`, and nothing it planned happens once the process is dead. */
+export class ProcessClock implements Clock {
+  dead = false;
+
+  constructor(
+    private readonly queue: EventQueue,
+    /** Asked each time: a clock may be set while the process runs. */
+    private readonly skewMs: () => number,
+  ) {}
+
+  now(): number {
+    return Math.floor(WORLD_BEGINS + this.queue.now + this.skewMs());
+  }
+
+  defer(run: () => void): void {
+    this.queue.defer(() => this.dead || run());
+  }
+
+  setTimer(ms: number, run: () => void): TimerHandle {
+    return this.queue.after(ms, () => this.dead || run());
+  }
+
+  clearTimer(timer: TimerHandle): void {
+    if (timer !== undefined) (timer as Event).run = null;
+  }
+}

@@ -1,0 +1,191 @@
+import type { StorageEngine } from '../../storage/engine.js';
+import { metaKey, SLOTS } from '../../storage/key-layout.js';
+import { LiveCounts } from '../../storage/live-counts.js';
+import { RecordStore, type SyncMode } from '../../storage/record-store.js';
+import { WriterTable, writerId } from '../../storage/writers.js';
+import { FlushMarks } from '../core/flush-marks.js';
+import { HybridClock } from '../core/hlc.js';
+import { type Level, QUORUM } from '../core/levels.js';
+import { type MemberList, Membership } from '../core/membership.js';
+import { slotOf } from '../core/slot.js';
+import { Sweeper } from '../core/sweeper.js';
+import type { Log } from '../environment.js';
+import { ClusterKeyspace, FLUSH_ROW } from '../keyspace.js';
+import { MEMBERS_KEY, NOBODY, Node, SELF } from '../node.js';
+import { Turn } from '../turn.js';
+import type { Checker } from './checker.js';
+import { failed, type Outcome, type Request, SimCall } from './sim-call.js';
+import type { ProcessClock } from './sim-clock.js';
+import type { SimRandom } from './sim-random.js';
+import type { SimTransport } from './sim-transport.js';
+
+const CLOCK_ROW = metaKey('clock');
+const SYNC_EVERY_MS = 1000;
+const DATABASES = 1;
+
+export interface SimSettings {
+  readonly replicas: number;
+  readonly readQuorum: Level;
+  readonly writeQuorum: Level;
+  readonly syncMode: SyncMode;
+  readonly vnodes: number;
+  readonly requestTimeoutMs: number;
+  readonly maxClockDriftMs: number;
+  readonly cacheBytes: number;
+}
+
+export const USUAL: SimSettings = {
+  replicas: 3,
+  readQuorum: QUORUM,
+  writeQuorum: QUORUM,
+  syncMode: 'everysec',
+  vnodes: 8,
+  requestTimeoutMs: 2000,
+  maxClockDriftMs: 500,
+  cacheBytes: 1 << 20,
+};
+
+export interface ProcessParts {
+  readonly settings: SimSettings;
+  readonly seeds: readonly string[];
+  readonly incarnation: number;
+  readonly clock: ProcessClock;
+  readonly random: SimRandom;
+  readonly engine: StorageEngine;
+  readonly transport: SimTransport;
+  readonly log: Log;
+  readonly checker: Checker;
+}
+
+/** One run of a node: the real parts, put together as the server does it. */
+export class SimLife {
+  readonly writers = new WriterTable();
+  readonly counts = new LiveCounts(SLOTS);
+  readonly store: RecordStore;
+  readonly node: Node;
+  readonly hlc: HybridClock;
+  private readonly sweeper: Sweeper;
+
+  private constructor(
+    private readonly parts: ProcessParts,
+    saved: { clock: number; marks?: readonly number[]; members?: MemberList },
+  ) {
+    const { settings, clock, transport, engine, random, log } = parts;
+    const turn = new Turn(clock);
+    const writer = this.writers.index(writerId(transport.nodeId, parts.incarnation));
+    const marks = new FlushMarks(DATABASES, saved.marks);
+    this.hlc = new HybridClock(saved.clock, () => settings.maxClockDriftMs);
+    this.store = new RecordStore(engine, this.writers, this.counts, {
+      cacheBytes: () => settings.cacheBytes,
+      syncMode: () => settings.syncMode,
+      plan: () => turn.plan(),
+      admit: (db, record) => marks.admit(db, record),
+    });
+    turn.addStage('disk', () => this.store.flush());
+    const { address, nodeId } = transport;
+    const { replicas, vnodes } = settings;
+    const membership = new Membership(
+      () => ({
+        nodeId,
+        incarnation: parts.incarnation,
+        clientAddress: address,
+        rack: '',
+        weight: 1,
+        shared: { replicas, vnodes, databases: DATABASES, format: 1 },
+      }),
+      address,
+      parts.seeds,
+      saved.members,
+    );
+    this.node = new Node(this.store, transport, membership, clock, this.hlc, writer, turn, log, {
+      replicas,
+      vnodes,
+      readQuorum: () => settings.readQuorum,
+      writeQuorum: () => settings.writeQuorum,
+      requestTimeout: () => settings.requestTimeoutMs,
+      firstRequest: 1,
+    });
+    this.sweeper = new Sweeper(this.store, clock);
+    const keyspace = new ClusterKeyspace(
+      this.node,
+      this.store,
+      this.counts,
+      marks,
+      clock,
+      random,
+      this.hlc,
+      this.sweeper,
+      DATABASES,
+      (run) => run(),
+    );
+    this.node.start({
+      forwarded: (payload, reply) => this.forwarded(payload, reply),
+      query: (kind, payload, reply) => keyspace.answer(kind, payload, reply),
+      peerUp: (peer) => keyspace.tellMarks(peer),
+    });
+    this.sweeper.start();
+    this.syncEverySecond();
+  }
+
+  /** Reads what the node kept about itself, then starts it. */
+  static boot(parts: ProcessParts, done: (process: SimLife) => void): void {
+    parts.engine.getMany([CLOCK_ROW, FLUSH_ROW, MEMBERS_KEY], (error, [clock, marks, members]) => {
+      if (error) throw error;
+      done(
+        new SimLife(parts, {
+          clock: clock === undefined ? 0 : clock.readDoubleBE(0),
+          marks: marks === undefined ? undefined : JSON.parse(marks.toString()),
+          members: members === undefined ? undefined : JSON.parse(members.toString()),
+        }),
+      );
+    });
+  }
+
+  /** A client of this node asks; `done` is called once, perhaps before this returns. */
+  ask(request: Request, done: (outcome: Outcome) => void): void {
+    const { node } = this;
+    if (!node.ready) return done(failed('CLUSTERDOWN'));
+    if (request.kind === 'get') return this.run(request, done);
+    const owner = node.coordinatorOf(slotOf(request.keys[0]));
+    if (owner === SELF) return this.run(request, done);
+    if (owner === NOBODY) return done(failed('NOQUORUM no replica of this key is reachable'));
+    node.forward(owner, JSON.stringify(request), (answer, failure) => {
+      done(answer === null ? failed(`NOQUORUM ${failure}`) : (JSON.parse(answer) as Outcome));
+    });
+  }
+
+  /** A clean stop; `done` once everything is on disk, or false: it could not be written. */
+  stop(done: (clean: boolean) => void): void {
+    const { store, parts } = this;
+    this.node.stop();
+    this.sweeper.stop();
+    parts.transport.close();
+    store.whenSettled(() => {
+      const clock = Buffer.alloc(8);
+      clock.writeDoubleBE(this.hlc.latest);
+      const batch = parts.engine.batch();
+      batch.put(CLOCK_ROW, clock);
+      batch.write(true, (error) => done(error === null));
+    });
+  }
+
+  private run(request: Request, done: (outcome: Outcome) => void): void {
+    const { coordinator } = this.node;
+    coordinator.begin(new SimCall(coordinator, this.parts.checker, request, this.parts.clock.now(), done));
+  }
+
+  private forwarded(payload: string, reply: (answer: string) => void): void {
+    const request = JSON.parse(payload) as Request;
+    const answer = (outcome: Outcome): void => reply(JSON.stringify(outcome));
+    const { topology } = this.node;
+    if (request.keys.every((key) => topology.isHome[slotOf(key)] === 1)) this.run(request, answer);
+    else answer(failed('NOQUORUM the write was sent to a node that does not hold its key'));
+  }
+
+  private syncEverySecond(): void {
+    this.parts.clock.setTimer(SYNC_EVERY_MS, () => {
+      this.syncEverySecond();
+      if (this.parts.settings.syncMode === 'everysec') this.store.sync(() => {});
+    });
+  }
+}

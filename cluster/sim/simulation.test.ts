@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { ALL, QUORUM } from '../core/levels.js';
+import { Message } from '../messages.js';
+import { LENGTH_BYTES } from '../transport/limits.js';
+import type { Troubles } from './sim-chaos.js';
+import type { SimWorld } from './sim-world.js';
+import { type Plan, type Report, simulate } from './simulation.js';
+
+const EVERYTHING: Troubles = {
+  crashes: true,
+  cleanStops: true,
+  partitions: true,
+  resets: true,
+  skewMs: 200,
+};
+
+/** Runs it and holds it to having done some work. */
+function run(plan: Plan): Report {
+  const report = simulate(plan);
+  expect(report.acknowledged).toBeGreaterThan(100);
+  expect(report.reads).toBeGreaterThan(50);
+  return report;
+}
+
+function expectSound(plan: Plan): void {
+  const { violations, world } = run(plan);
+  expect(violations, `seed ${plan.seed}`).toEqual([]);
+  expect(world.logged, `seed ${plan.seed}`).toEqual([]);
+}
+
+describe('nothing fails', () => {
+  it.each([
+    [1, 3],
+    [2, 3],
+    [3, 5],
+    [4, 5],
+  ])(
+    'seed %i, %i nodes: every request succeeds, no read is older than what was acknowledged or read before',
+    (seed, nodes) => {
+      expectSound({ seed, nodes, seconds: 30 });
+    },
+  );
+});
+
+describe('nodes die, restart and stop, wires are cut one way or both, connections break, clocks differ', () => {
+  it.each([
+    [11, 3],
+    [12, 5],
+  ])('seed %i, %i nodes, a minute: nothing acknowledged is lost, no dot is issued twice', (seed, nodes) => {
+    expectSound({ seed, nodes, seconds: 60, troubles: EVERYTHING });
+  });
+
+  it.each([100, 110, 120, 130])('ten seeds from %i', (from) => {
+    for (let seed = from; seed < from + 10; seed++)
+      expectSound({ seed, nodes: seed % 2 === 0 ? 3 : 5, seconds: 30, troubles: EVERYTHING });
+  });
+
+  it.each([21, 22, 23])(
+    'seed %i: machines lose power; with a synced log nothing acknowledged is lost',
+    (seed) => {
+      const troubles = { ...EVERYTHING, power: true };
+      expectSound({ seed, nodes: 3, seconds: 30, troubles, settings: { syncMode: 'always' } });
+    },
+  );
+
+  it.each([2, 4, 5, 6])('seed %i: disks fill up; whatever was acknowledged is somewhere', (seed) => {
+    expectSound({ seed, nodes: 3, seconds: 30, troubles: { fullDisks: true } });
+    expectSound({ seed, nodes: 5, seconds: 30, troubles: { ...EVERYTHING, fullDisks: true } });
+  });
+
+  it.each([1, 2, 3])('seed %i: every client asks for its own level', (seed) => {
+    const levels = [1, QUORUM, ALL];
+    expectSound({ seed, nodes: 3, seconds: 30, troubles: { ...EVERYTHING, fullDisks: true }, levels });
+    expectSound({ seed, nodes: 5, seconds: 30, troubles: EVERYTHING, levels });
+  });
+
+  it('the same seed gives the same run, another seed another', () => {
+    const hashOf = (seed: number) => run({ seed, nodes: 3, seconds: 30, troubles: EVERYTHING }).hash;
+    expect(hashOf(31)).toBe(hashOf(31));
+    expect(hashOf(31)).not.toBe(hashOf(32));
+  });
+});
+
+describe('what is broken on purpose is found (a checker that cannot fail checks nothing)', () => {
+  it('disks that lose every other batch and say it is safe', () => {
+    const prepare = ({ nodes, random }: SimWorld): void => {
+      for (const { disk } of nodes)
+        disk.filter = (batch) => (random.chance(0.5) ? batch : { ...batch, put: () => {}, del: () => {} });
+    };
+    const { violations } = run({ seed: 41, nodes: 3, seconds: 30, troubles: EVERYTHING, prepare });
+    expect(violations.join('\n')).toContain('is lost');
+  });
+
+  it('replicas that acknowledge what they do not store', () => {
+    const prepare = ({ network }: SimWorld): void => {
+      network.meddle = emptyGroups;
+    };
+    const settings = { readQuorum: 1, writeQuorum: ALL };
+    const { violations } = run({ seed: 42, nodes: 3, seconds: 30, settings, prepare });
+    expect(violations.join('\n')).toContain('read older than');
+  });
+
+  it('levels too low to overlap', () => {
+    const settings = { readQuorum: 1, writeQuorum: 1 };
+    const { violations } = run({ seed: 43, nodes: 3, seconds: 30, settings });
+    expect(violations.join('\n')).toContain('read older than');
+  });
+
+  it('a node that keeps its incarnation although it may have forgotten, its clock set back', () => {
+    const prepare = ({ nodes, queue }: SimWorld): void => {
+      nodes[0].newIncarnations = false;
+      const setBack = (): void => {
+        nodes[0].skewMs = -queue.now;
+        queue.after(500, setBack);
+      };
+      setBack();
+    };
+    const settings = { syncMode: 'no' } as const;
+    const { violations } = run({
+      seed: 44,
+      nodes: 1,
+      seconds: 30,
+      troubles: { power: true },
+      settings,
+      prepare,
+    });
+    expect(violations.join('\n')).toContain('was issued twice');
+  });
+});
+
+/** Takes the records out of every group of writes and makes the group end fit: the replica acknowledges nothing at all. */
+function emptyGroups(frame: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at < frame.length; ) {
+    const end = at + LENGTH_BYTES + frame.readUInt32BE(at);
+    const message = frame.subarray(at, end);
+    const type = message[LENGTH_BYTES];
+    if (type === Message.WriteEnd) message.writeUInt32BE(0, LENGTH_BYTES + 5);
+    if (type !== Message.Write) kept.push(message);
+    at = end;
+  }
+  return Buffer.concat(kept);
+}

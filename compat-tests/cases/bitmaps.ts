@@ -1,0 +1,168 @@
+import type { Cases } from './script.js';
+
+/** SETBIT, GETBIT, BITCOUNT, BITPOS, BITOP, BITFIELD. */
+export const bitmapCases: Cases = {
+  'SETBIT and GETBIT': `
+    SETBIT k 7 1
+    SETBIT k 7 0
+    SETBIT k 100 0
+    STRLEN k
+    SETBIT k 100 1
+    GETBIT k 100
+    GETBIT k 101
+    GETBIT k 100000
+    GETBIT nosuch 0
+    GETBIT k -1
+    GETBIT k x
+    GETBIT k 4294967296
+    GETBIT k 4294967295
+    SETBIT k -1 1
+    SETBIT k 4294967296 1
+    SETBIT k 0 2
+    SETBIT k 0 x
+    SETBIT k x x
+    SETBIT k 0 -1
+    SETBIT k 1.5 1
+    SETBIT k 0
+    EXPIRE k 1000
+    SETBIT k 0 1
+    TTL k`,
+  BITCOUNT: `
+    SET k foobar
+    BITCOUNT k
+    BITCOUNT k 0 0
+    BITCOUNT k 1 1
+    BITCOUNT k 0 -1
+    BITCOUNT k -2 -1
+    BITCOUNT k -100 100
+    BITCOUNT k 5 2
+    BITCOUNT k -1 -2
+    BITCOUNT k -100 -100
+    BITCOUNT k 1 1 BYTE
+    BITCOUNT k 5 30 BIT
+    BITCOUNT k -20 -1 bit
+    BITCOUNT k -1000 1000 BIT
+    BITCOUNT k 5 30 BITS
+    BITCOUNT k -1 -2 BITS
+    BITCOUNT k 5
+    BITCOUNT k 5 x
+    BITCOUNT k x 5
+    BITCOUNT k 0 1 BIT x
+    BITCOUNT nosuch
+    BITCOUNT nosuch 0 x
+    BITCOUNT nosuch 0 1 x
+    BITCOUNT nosuch 0
+    BITCOUNT k 9223372036854775807 -9223372036854775808`,
+  BITPOS: String.raw`
+    SET k "\xff\xf0\x00"
+    BITPOS k 0
+    BITPOS k 1
+    BITPOS k 1 2
+    BITPOS k 0 1
+    BITPOS k 0 0 0
+    BITPOS k 0 0 0 BIT
+    BITPOS k 1 15 -1 BIT
+    BITPOS k 0 3 9 bit
+    BITPOS k 0 3 12 BIT
+    BITPOS k 1 -1 -3
+    BITPOS k 1 -1 -1 BYTE
+    BITPOS k 1 100 200
+    BITPOS k 2
+    BITPOS k x
+    BITPOS k -1
+    BITPOS k 1 x
+    BITPOS k 1 0 x
+    BITPOS k 1 0 -1 x
+    BITPOS k 1 0 -1 BIT x
+    BITPOS k 1 BIT
+    SET k "\xff\xff\xff"
+    BITPOS k 0
+    BITPOS k 0 0
+    BITPOS k 0 0 -1
+    BITPOS k 0 5
+    BITPOS k 0 0 -1 BIT
+    BITPOS nosuch 0
+    BITPOS nosuch 1
+    BITPOS nosuch 0 0 -1
+    BITPOS nosuch 2
+    BITPOS nosuch 1 x
+    SET e ""
+    BITPOS e 0
+    BITPOS e 1`,
+  BITOP: String.raw`
+    SET a "\xff\x0f\xaa"
+    SET b "\x0f"
+    BITOP AND d a b
+    GET d
+    BITOP OR d a b nosuch
+    GET d
+    BITOP XOR d a a
+    GET d
+    bitop not d a
+    GET d
+    BITOP NOT d a b
+    BITOP NAND d a
+    BITOP AND d nosuch other
+    EXISTS d
+    BITOP NOT d nosuch
+    SET d x EX 1000
+    BITOP AND d a
+    TTL d
+    SET d x
+    BITOP OR d nosuch
+    EXISTS d
+    BITOP AND d
+    BITOP NOT a a
+    GET a
+    BITOP "" d a`,
+  BITFIELD: `
+    BITFIELD k
+    BITFIELD k GET u8 0
+    EXISTS k
+    BITFIELD k SET u8 0 255 GET u8 0 GET i8 0 GET u4 2
+    BITFIELD k INCRBY u8 0 10
+    BITFIELD k OVERFLOW SAT INCRBY u8 0 300 OVERFLOW WRAP INCRBY u8 0 1
+    BITFIELD k OVERFLOW FAIL INCRBY u8 0 -1 INCRBY u8 0 300 GET u8 0
+    BITFIELD k overflow fail SET u8 0 256 SET u8 0 -1 GET u8 0
+    BITFIELD k OVERFLOW SAT SET u8 0 256 SET u8 0 -1 SET i8 0 -200 SET i8 0 200 GET i8 0
+    BITFIELD k SET i64 0 9223372036854775807 INCRBY i64 0 1
+    BITFIELD k OVERFLOW SAT INCRBY i64 0 -1 INCRBY i64 0 -9223372036854775808 INCRBY i64 0 -1
+    BITFIELD k OVERFLOW FAIL INCRBY i64 0 -1
+    BITFIELD k SET u63 0 9223372036854775807 OVERFLOW FAIL INCRBY u63 0 1 OVERFLOW SAT INCRBY u63 0 1 OVERFLOW WRAP INCRBY u63 0 1
+    BITFIELD k SET u1 #3 1 GET u1 #3 SET i5 #2 -16 INCRBY i5 #2 -1
+    BITFIELD k SET u8 0 -9223372036854775808 INCRBY u8 0 9223372036854775807
+    BITFIELD k GET u64 0
+    BITFIELD k GET u0 0
+    BITFIELD k GET i65 0
+    BITFIELD k GET x8 0
+    BITFIELD k GET u 0
+    BITFIELD k GET "" 0
+    BITFIELD k GET u8
+    BITFIELD k SET u8 0
+    BITFIELD k SET u8 0 x
+    BITFIELD k INCRBY u8 0 9223372036854775808
+    BITFIELD k GET u8 -1
+    BITFIELD k GET u8 #-1
+    BITFIELD k GET u8 x
+    BITFIELD k GET u8 #
+    BITFIELD k GET u8 4294967296
+    BITFIELD k GET u8 4294967288
+    BITFIELD k GET u8 4294967289
+    BITFIELD k GET u8 #536870911
+    BITFIELD k GET u8 #536870912
+    BITFIELD k OVERFLOW
+    BITFIELD k OVERFLOW NOSUCH
+    BITFIELD k OVERFLOW WRAP
+    BITFIELD k NOSUCH
+    BITFIELD k GET u8 0 NOSUCH
+    BITFIELD k SET u8 0 1 GET x 0
+    GET k
+    BITFIELD_RO k GET u8 0 GET i8 #1
+    BITFIELD_RO k SET u8 0 1
+    BITFIELD_RO k OVERFLOW WRAP GET u8 0
+    BITFIELD_RO k INCRBY u8 0 1
+    BITFIELD_RO k
+    BITFIELD_RO nosuch GET i64 0
+    BITFIELD nosuch GET i64 0 INCRBY u8 #2 0
+    STRLEN nosuch`,
+};

@@ -1,0 +1,25 @@
+import { bitmapCommands } from './bitmap/bitmap.js';
+import { clusterCommands } from './cluster/cluster.js';
+import { connectionCommands } from './connection/connection.js';
+import { genericCommands } from './generic/generic.js';
+import { nodeCommands } from './ringkv/nodes.js';
+import { versionCommands } from './ringkv/versions.js';
+import { serverCommands } from './server/server.js';
+import { stringCommands } from './strings/strings.js';
+import { CommandTable } from './table.js';
+import { transactionCommands } from './transactions/transactions.js';
+
+/** Every command there is. */
+export function commandTable(): CommandTable {
+  return new CommandTable([
+    ...stringCommands,
+    ...bitmapCommands,
+    ...genericCommands,
+    ...connectionCommands,
+    ...serverCommands,
+    ...transactionCommands,
+    ...clusterCommands,
+    ...versionCommands,
+    ...nodeCommands,
+  ]);
+}

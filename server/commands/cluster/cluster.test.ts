@@ -1,0 +1,114 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Member, Topology } from '../../../cluster/core/topology.js';
+import type { ClientState } from '../../client.js';
+import { TestDesk } from '../connection/test-desk.js';
+import { clusterCommands } from './cluster.js';
+import { endpoint, slotRanges } from './slot-map.js';
+
+const ID = (i: number): string => String(i).repeat(32);
+
+function members(count: number): Member[] {
+  return Array.from({ length: count }, (_, i) => ({
+    name: ID(i),
+    rack: '',
+    weight: 1,
+    nodeId: ID(i),
+    clientAddress: `10.0.0.${i}:6379`,
+    busAddress: `10.0.0.${i}:16379`,
+  }));
+}
+
+describe('CLUSTER', () => {
+  let desk: TestDesk;
+  let client: ClientState;
+  beforeEach(() => {
+    desk = new TestDesk(clusterCommands);
+    client = desk.connect();
+  });
+  const run = (...argv: string[]): string => desk.run(client, 'cluster', ...argv);
+  const info = (): Record<string, string> =>
+    Object.fromEntries(
+      [...run('info').matchAll(/(cluster_\w+):(\w+)/g)].map(([, name, value]) => [name, value]),
+    );
+
+  function topologyOf(count: number, replicas: number): Topology {
+    const topology = new Topology(members(count), 0, replicas, 16);
+    for (let i = 0; i < count; i++) topology.setAlive(i, true);
+    desk.topology = topology;
+    return topology;
+  }
+
+  it('knows slots without a cluster, and nothing else', () => {
+    expect(run('keyslot', '{a}b')).toBe(':15495\r\n');
+    expect(run('keyslot')).toBe("-ERR wrong number of arguments for 'cluster|keyslot' command\r\n");
+    expect(run('help')).toMatch(/^\*17\r\n\+CLUSTER <subcommand> /);
+    for (const name of ['info', 'myid', 'nodes', 'slots', 'shards']) {
+      expect(run(name)).toBe('-CLUSTERDOWN The cluster is forming\r\n');
+    }
+  });
+
+  it('shows a node alone as the master of everything', () => {
+    topologyOf(1, 3);
+    const id = ID(0);
+    const nodeLine = `${id} 10.0.0.0:6379@16379 myself,master - 0 0 1 connected 0-16383\n`;
+    expect(run('myid')).toBe(`$32\r\n${id}\r\n`);
+    expect(run('nodes')).toBe(`$${nodeLine.length}\r\n${nodeLine}\r\n`);
+    expect(run('slots')).toBe(
+      `*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n$8\r\n10.0.0.0\r\n:6379\r\n$32\r\n${id}\r\n*0\r\n`,
+    );
+    expect(run('shards')).toBe(
+      '*1\r\n*4\r\n$5\r\nslots\r\n*2\r\n:0\r\n:16383\r\n$5\r\nnodes\r\n*1\r\n*14\r\n' +
+        `$2\r\nid\r\n$32\r\n${id}\r\n$4\r\nport\r\n:6379\r\n$2\r\nip\r\n$8\r\n10.0.0.0\r\n$8\r\nendpoint\r\n$8\r\n10.0.0.0\r\n` +
+        '$4\r\nrole\r\n$6\r\nmaster\r\n$18\r\nreplication-offset\r\n:0\r\n$6\r\nhealth\r\n$6\r\nonline\r\n',
+    );
+    expect(info()).toMatchObject({ cluster_state: 'ok', cluster_slots_ok: '16384', cluster_size: '1' });
+  });
+
+  it('covers all slots by ranges that differ from their neighbours, the coordinator first', () => {
+    const topology = topologyOf(4, 3);
+    topology.setAlive(1, false);
+    const ranges = slotRanges(topology);
+    let next = 0;
+    ranges.forEach(({ start, end, homes }, i) => {
+      expect(start).toBe(next);
+      expect(homes[0]).toBe(topology.firstLive[start]);
+      expect(homes[0]).toBe(topology.firstLive[end]);
+      expect(homes).toHaveLength(3);
+      expect(homes.join()).not.toBe(ranges[i + 1]?.homes.join());
+      next = end + 1;
+    });
+    expect(next).toBe(16384);
+    expect(run('slots').startsWith(`*${ranges.length}\r\n`)).toBe(true);
+    expect(run('slots')).not.toContain(ID(1));
+    expect(run('shards')).toContain('$6\r\nfailed\r\n');
+    expect(run('shards').startsWith(`*${new Set(ranges.map(({ homes }) => homes.join())).size}\r\n`)).toBe(
+      true,
+    );
+  });
+
+  it('tells slots that cannot be written from lost ones', () => {
+    const topology = topologyOf(3, 2);
+    expect(info()).toMatchObject({ cluster_state: 'ok', cluster_known_nodes: '3', cluster_size: '3' });
+    topology.setAlive(1, false);
+    topology.setAlive(2, false);
+    const { cluster_state, cluster_size, cluster_slots_ok, cluster_slots_pfail, cluster_slots_fail } = info();
+    expect({ cluster_state, cluster_size, cluster_slots_ok }).toEqual({
+      cluster_state: 'fail',
+      cluster_size: '1',
+      cluster_slots_ok: '0',
+    });
+    expect(Number(cluster_slots_pfail)).toBeGreaterThan(0);
+    expect(Number(cluster_slots_pfail) + Number(cluster_slots_fail)).toBe(16384);
+    expect(run('nodes')).toContain(
+      `${ID(2)} 10.0.0.2:6379@16379 master,fail - 0 0 ${topology.trustEpoch} disconnected\n`,
+    );
+    // Slots nobody can serve are still told, with where they should be.
+    expect(run('slots')).toContain(ID(2));
+  });
+
+  it('reads addresses of both families', () => {
+    expect(endpoint('[::1]:6379')).toEqual({ host: '::1', port: 6379 });
+    expect(endpoint('::1:6379')).toEqual({ host: '::1', port: 6379 });
+    expect(endpoint('db.example:1')).toEqual({ host: 'db.example', port: 1 });
+  });
+});

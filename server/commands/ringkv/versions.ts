@@ -1,0 +1,117 @@
+import { hlcToMs } from '../../../cluster/core/hlc.js';
+import { type Level, levelName, parseLevel } from '../../../cluster/core/levels.js';
+import { type KeyRecord, TOMBSTONE } from '../../../storage/record.js';
+import { writerName } from '../../../storage/writers.js';
+import type { CommandCall } from '../../command-call.js';
+import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
+import { NO_KEYS, ONE_KEY } from '../spec.js';
+
+/** A record's causal context as an opaque printable token. */
+export function contextToken(record: KeyRecord | null, call: ServerCall): string {
+  const { writers } = call.server;
+  const parts: string[] = [];
+  const context = record?.context ?? [];
+  for (let i = 0; i < context.length; i += 2)
+    parts.push(`${writerName(writers.id(context[i]))}:${context[i + 1]}`);
+  return Buffer.from(parts.join(',')).toString('base64url');
+}
+
+/** `KV.SIBLINGS key` -> [context, [[value, dot, writer, time-ms], ...]], newest first; a tombstone's value is null. */
+const siblings: ServerCommandSpec = {
+  name: 'kv.siblings',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  keys: ONE_KEY,
+  since: '0.1.0',
+  group: 'ringkv',
+  summary: 'Show every concurrent version of a key, with its causal context',
+  complexity: 'O(N) where N is the number of siblings',
+  syntax: 'KV.SIBLINGS key',
+  run(call) {
+    const { reply, now } = call;
+    const { writers } = call.server;
+    const record = (call as CommandCall).recordOf(call.argv[1]);
+    const alive = (record?.siblings ?? []).filter(({ expireAt }) => expireAt === 0 || expireAt > now);
+    reply.array(2);
+    reply.bulk(contextToken(record, call));
+    reply.array(alive.length);
+    for (const version of alive) {
+      const writer = writerName(writers.id(version.writer));
+      reply.array(4);
+      reply.bulk(version.type === TOMBSTONE ? null : version.payload);
+      reply.bulk(`${writer}:${version.hlc}`);
+      reply.bulk(writer);
+      reply.integer(hlcToMs(version.hlc));
+    }
+  },
+};
+
+const LEVELS = 'DEFAULT, ONE, TWO, QUORUM, ALL or a number of replicas';
+
+function levelError(text: string): string {
+  if (text.toUpperCase() === 'SERIAL') return 'ERR consistency level SERIAL is not supported by this version';
+  return `ERR unknown consistency level '${text.slice(0, 64)}', expected ${LEVELS}`;
+}
+
+/** `KV.CONSISTENCY [READ level] [WRITE level]`: for this connection. Without arguments: what it is now. */
+const consistency: ServerCommandSpec = {
+  name: 'kv.consistency',
+  arity: -1,
+  flags: ['noscript', 'loading', 'stale', 'fast'],
+  keys: NO_KEYS,
+  since: '0.1.0',
+  group: 'ringkv',
+  summary: 'Set how many replicas the reads and writes of this connection must reach',
+  complexity: 'O(1)',
+  syntax: 'KV.CONSISTENCY [READ level] [WRITE level]',
+  run(call) {
+    const { argv, client, reply } = call;
+    if (argv.length === 1) {
+      reply.map(2);
+      reply.bulk('read');
+      reply.bulk(levelName(client.readLevel));
+      reply.bulk('write');
+      reply.bulk(levelName(client.writeLevel));
+      return;
+    }
+    const chosen: { READ?: Level; WRITE?: Level } = {};
+    for (let i = 1; i < argv.length; i += 2) {
+      const side = argv[i].toUpperCase();
+      if ((side !== 'READ' && side !== 'WRITE') || i + 1 >= argv.length)
+        return reply.error('ERR syntax error');
+      const level = parseLevel(argv[i + 1]);
+      if (level === undefined) return reply.error(levelError(argv[i + 1]));
+      chosen[side] = level;
+    }
+    client.readLevel = chosen.READ ?? client.readLevel;
+    client.writeLevel = chosen.WRITE ?? client.writeLevel;
+    reply.ok();
+  },
+};
+
+/** `KV.AT level command ...`: one command at a level of its own. */
+const at: ServerCommandSpec = {
+  name: 'kv.at',
+  arity: -3,
+  flags: ['noscript', 'no_multi'],
+  keys: NO_KEYS,
+  since: '0.1.0',
+  group: 'ringkv',
+  summary: 'Run one command at a consistency level of its own',
+  complexity: 'Depends on the command',
+  syntax: 'KV.AT level command [arg ...]',
+  run(call) {
+    const level = parseLevel(call.argv[1]);
+    if (level === undefined) return call.reply.error(levelError(call.argv[1]));
+    const inner = call.argv.slice(2);
+    // A million of them in each other would not fit on the stack.
+    if (inner[0].toLowerCase() === 'kv.at') return call.reply.error('ERR KV.AT inside KV.AT is not allowed');
+    const late = call.later();
+    call.server.execute(call.client, inner, level, (bytes) => {
+      late.reply.raw(bytes);
+      late.done();
+    });
+  },
+};
+
+export const versionCommands: readonly ServerCommandSpec[] = [siblings, consistency, at];

@@ -1,0 +1,189 @@
+import { addresses, integer, type Kind, level, memory, oneOf, text, yesNo } from './kinds.js';
+
+export interface SettingRow<T = unknown> {
+  readonly kind: Kind<T>;
+  /** As it would be written in a file. */
+  readonly byDefault: string;
+  /** May be changed by CONFIG SET while the node runs. */
+  readonly mutable: boolean;
+  /** Must be the same on all nodes: compared when two nodes meet. */
+  readonly shared: boolean;
+  readonly unit?: string;
+  readonly doc: string;
+}
+
+interface Extras {
+  readonly mutable?: true;
+  readonly shared?: true;
+  readonly unit?: string;
+}
+
+function row<T>(kind: Kind<T>, byDefault: string, doc: string, extras: Extras = {}): SettingRow<T> {
+  return { mutable: false, shared: false, ...extras, kind, byDefault, doc };
+}
+
+const MB = 1024 * 1024;
+const GB = 1024 * MB;
+const mutable = { mutable: true } as const;
+const mutableMs = { mutable: true, unit: 'ms' } as const;
+const mutableBytes = { mutable: true, unit: 'bytes' } as const;
+
+/** From the port for clients to the one for other nodes, as in Redis Cluster. */
+export const BUS_PORT_OFFSET = 10_000;
+
+/** Every setting there is. Each is a flag, a line of a config file and a RINGKV_ variable. */
+export const SETTINGS = {
+  host: row(
+    text('an address to listen on', /^\S+$/),
+    '127.0.0.1',
+    'Address to listen on for clients and other nodes.',
+  ),
+  port: row(integer(0, 65535), '6379', 'Port for clients; 0 = any free port.'),
+  'bus-port': row(integer(-1, 65535), '-1', 'Port for other nodes; -1 = port + 10000, 0 = any free port.'),
+  'announce-host': row(text(), '', 'Address by which other nodes reach this one; empty = host.'),
+  dir: row(text('a folder', /./), './data', 'Data folder.'),
+  'node-id': row(
+    text('32 hex digits or empty', /^([0-9a-f]{32})?$/),
+    '',
+    'Identity of this node; empty = what the data folder says, or a new one.',
+  ),
+  rack: row(text(), '', 'Rack or zone of this node: the replicas of a key are spread over racks.'),
+  seeds: row(
+    addresses(),
+    '',
+    'Bus addresses of all members of the cluster, or of some that know the others. Empty = a node alone.',
+  ),
+  replicas: row(integer(1, 15), '3', 'N: replicas of each key.', { shared: true }),
+  'read-quorum': row(level(), 'quorum', 'R: replicas that must answer a read.', mutable),
+  'write-quorum': row(
+    level(),
+    'quorum',
+    'W: replicas that must have a write in their log before it is acknowledged.',
+    mutable,
+  ),
+  sloppy: row(
+    oneOf('no'),
+    'no',
+    'Whether nodes outside the home replicas of a key may take its writes; this version keeps to the home replicas.',
+  ),
+  vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
+  appendfsync: row(
+    oneOf('everysec', 'always', 'no'),
+    'everysec',
+    'When the log is synced to the disk: before each acknowledgement, once a second, or when the system likes.',
+    mutable,
+  ),
+  requirepass: row(text(), '', 'Password that clients must give with AUTH or HELLO; empty = none.', mutable),
+  'cluster-secret': row(text(), '', 'Secret shared by all nodes: a node without it is not talked to.'),
+  'protected-mode': row(yesNo(), 'yes', 'Refuse to start listening beyond loopback without a password.'),
+  config: row(text(), '', 'Config file with lines `name value`.'),
+  'log-level': row(
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+    'Least important log lines that are written.',
+    mutable,
+  ),
+  'log-format': row(
+    oneOf('auto', 'pretty', 'json'),
+    'auto',
+    'Log lines for people or for machines; auto = pretty on a terminal.',
+  ),
+  databases: row(integer(1, 16), '16', 'Databases for SELECT.', { shared: true }),
+  'proto-max-bulk-len': row(
+    memory(MB, 512 * MB),
+    '512mb',
+    'Longest argument of a command, and longest value.',
+    mutableBytes,
+  ),
+  'proto-inline-max-bytes': row(memory(1024, GB), '64kb', 'Longest inline command.', { unit: 'bytes' }),
+  'client-query-buffer-limit': row(
+    memory(MB, 4 * GB),
+    '1gb',
+    'Bytes of an incomplete command a client may have pending.',
+    { unit: 'bytes' },
+  ),
+  'client-output-buffer-limit': row(
+    memory(0, 64 * GB),
+    '256mb',
+    'Bytes of replies a client may leave unread before it is closed; 0 = no limit.',
+    mutableBytes,
+  ),
+  maxclients: row(integer(1, 1_000_000), '10000', 'Clients connected at once.', mutable),
+  timeout: row(integer(0, 31_536_000), '0', 'Close a client that was silent for so long; 0 = never.', {
+    mutable: true,
+    unit: 's',
+  }),
+  'tcp-keepalive': row(integer(0, 86_400), '300', 'Probe silent connections every so often; 0 = never.', {
+    mutable: true,
+    unit: 's',
+  }),
+  'tcp-backlog': row(integer(1, 65535), '511', 'Connections waiting to be accepted.'),
+  'cache-size': row(memory(MB, 64 * GB), '128mb', 'Cache of decoded records.', mutableBytes),
+  'max-clock-drift': row(
+    integer(1, 3_600_000),
+    '500',
+    'Versions from a clock further ahead of ours are refused.',
+    mutableMs,
+  ),
+  'request-timeout': row(integer(10, 600_000), '2000', 'How long a request waits for replicas.', mutableMs),
+  'max-pending-write-bytes': row(
+    memory(MB, 4 * GB),
+    '64mb',
+    'Writes gathered but not yet on their way to disk before clients are held up.',
+    mutableBytes,
+  ),
+  'max-pipeline': row(
+    integer(1, 1_000_000),
+    '1024',
+    'Commands of one connection under way at once; the rest waits unread.',
+    mutable,
+  ),
+  'bus-max-frame-bytes': row(
+    memory(MB, GB),
+    '545259520',
+    'Longest message between nodes: the largest value and what goes with it.',
+    { unit: 'bytes' },
+  ),
+  'heartbeat-interval': row(
+    integer(10, 60_000),
+    '500',
+    'Idle connections between nodes are pinged so often.',
+    { unit: 'ms' },
+  ),
+  'heartbeat-timeout': row(integer(30, 600_000), '2500', 'A node that was silent for so long is down.', {
+    unit: 'ms',
+  }),
+  'shutdown-timeout': row(integer(0, 3600), '10', 'How long a stopping node waits for its clients.', {
+    mutable: true,
+    unit: 's',
+  }),
+  'slowlog-log-slower-than': row(
+    integer(-1, 1_000_000_000_000),
+    '10000',
+    'Commands that ran longer are kept in the slow log; negative = none.',
+    { mutable: true, unit: 'µs' },
+  ),
+  'slowlog-max-len': row(integer(0, 1_000_000), '128', 'Entries of the slow log.', mutable),
+  'latency-monitor-threshold': row(
+    integer(0, 3_600_000),
+    '0',
+    'Events that took longer are kept for LATENCY; 0 = none.',
+    mutableMs,
+  ),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+
+type Camel<S extends string> = S extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : S;
+type ValueOf<R> = R extends SettingRow<infer T> ? T : never;
+
+/** All settings by their name in camel case, typed from the table. */
+export type SettingValues = {
+  -readonly [Name in SettingName as Camel<Name>]: ValueOf<(typeof SETTINGS)[Name]>;
+};
+
+export function camelCase(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}

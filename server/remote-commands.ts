@@ -1,0 +1,77 @@
+import type { Operation } from '../cluster/core/operation.js';
+import { decodeRequest, encodeOutcome, type RemoteSettings } from './call-codec.js';
+import { ClientState } from './client.js';
+import type { CallOwner, CommandCall } from './command-call.js';
+import { ExecRun } from './exec-run.js';
+import type { Executor } from './executor.js';
+import { Transaction } from './transaction.js';
+
+/** Runs what other nodes forward to the coordinator of a key. */
+export class RemoteCommands {
+  /** Stands for the clients of other nodes, whose own state came along with the command. */
+  private readonly nobody: ClientState;
+
+  constructor(private readonly executor: Executor) {
+    const { server } = executor;
+    this.nobody = new ClientState(0, 'another node', '', server.nowMs(), false, () => {}, noBuffers);
+    this.nobody.transaction = new Transaction(this.nobody, executor);
+  }
+
+  run(payload: string, reply: (answer: string) => void): void {
+    const { server, coordinator } = this.executor;
+    const request = decodeRequest(payload, server.table);
+    if (request === undefined) return reply('-ERR a garbled command from another node\r\n');
+    const now = server.nowMs();
+    if (request.kind === 'exec') {
+      const { settings, queued, watches } = request;
+      const run = new ExecRun(this.executor, this.nobody, settings, queued, watches, now, (outcome) => {
+        reply(encodeOutcome(outcome));
+      });
+      if (this.mayRun(run)) run.start();
+      else run.finish(NOT_HOME);
+      return;
+    }
+    const row = server.table.resolve(request.argv);
+    if (typeof row === 'string' || !row.hasKeys)
+      return reply('-ERR another node sent a command that is not known here\r\n');
+    const call = this.executor.newCall();
+    call.init(request.argv, row, this.nobody, new RemoteOwner(reply), now);
+    applySettings(call, request.settings);
+    call.takeKeys(row.keysOf(call.argv, call.db));
+    if (this.mayRun(call)) coordinator.begin(call);
+    else call.finish(NOT_HOME);
+  }
+
+  /** Only a home replica coordinates; the other node may see another ring for a moment. */
+  private mayRun(operation: Operation): boolean {
+    const { topology } = this.executor.node;
+    for (let i = 0; i < operation.count; i++) {
+      if (topology.isHome[operation.places[i].slot] === 0) return false;
+    }
+    return true;
+  }
+}
+
+const NOT_HOME = 'NOQUORUM the write was sent to a node that does not hold its key; it was not applied';
+
+class RemoteOwner implements CallOwner {
+  constructor(private readonly reply: (answer: string) => void) {}
+
+  ran(): void {}
+
+  finished(call: CommandCall): void {
+    const bytes = call.reply.take();
+    this.reply(typeof bytes === 'string' ? bytes : bytes.join(''));
+  }
+}
+
+function applySettings(call: CommandCall, settings: RemoteSettings): void {
+  call.db = settings.db;
+  call.reply.resp = settings.resp;
+  call.readLevel = settings.readLevel;
+  call.writeLevel = settings.writeLevel;
+}
+
+function noBuffers(): { output: number; input: number } {
+  return { output: 0, input: 0 };
+}

@@ -1,0 +1,279 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import { FlushMarks } from '../cluster/core/flush-marks.js';
+import { HybridClock } from '../cluster/core/hlc.js';
+import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
+import { Membership } from '../cluster/core/membership.js';
+import { Sweeper } from '../cluster/core/sweeper.js';
+import { ClusterKeyspace } from '../cluster/keyspace.js';
+import { Node } from '../cluster/node.js';
+import { TcpTransport } from '../cluster/transport/tcp-transport.js';
+import { Turn } from '../cluster/turn.js';
+import { type DataFolder, openDataFolder } from '../storage/data-folder.js';
+import { RocksEngine } from '../storage/engine-rocksdb.js';
+import { SLOTS } from '../storage/key-layout.js';
+import { LiveCounts } from '../storage/live-counts.js';
+import { RecordStore } from '../storage/record-store.js';
+import { WriterTable, writerId } from '../storage/writers.js';
+import { BackPressure } from './back-pressure.js';
+import { commandTable } from './commands/all.js';
+import type { Settings } from './config/settings.js';
+import { BUS_PORT_OFFSET, type SettingName, type SettingValues } from './config/table.js';
+import { Databases } from './databases.js';
+import { Executor } from './executor.js';
+import { infoSections } from './info-sections.js';
+import { startCounting } from './key-counting.js';
+import { Listener } from './listener.js';
+import { Pause } from './pause.js';
+import { RemoteCommands } from './remote-commands.js';
+import { DATABASES_ROW, readRows, writeRows } from './saved-rows.js';
+import type { ServerContext } from './server-context.js';
+import { Stats } from './stats.js';
+import { systemClock, systemRandom } from './system.js';
+
+const SYNC_EVERY_MS = 1000;
+const SAMPLE_EVERY_MS = 100;
+
+/** A node that runs. */
+export interface RunningServer {
+  readonly port: number;
+  /** 0 for a node alone: it does not listen for others. */
+  readonly busPort: number;
+  readonly node: Node;
+  /** How long the start took. */
+  readonly seconds: number;
+  /** Answers what is under way, syncs, closes. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The composition root: builds a node out of its parts and starts it. `exit` is called when a client asks for SHUTDOWN or the
+ * node cannot go on.
+ */
+export async function startServer(
+  settings: Settings,
+  log: Logger,
+  exit: (code: number) => void,
+): Promise<RunningServer> {
+  const { values } = settings;
+  const beganAt = performance.now();
+  refuseOpenDoor(values);
+  const folder = await openDataFolder(values.dir, {
+    nodeId: values.nodeId === '' ? undefined : values.nodeId,
+    randomId: () => randomBytes(16).toString('hex'),
+  });
+  const engine = new RocksEngine(folder.databasePath);
+  try {
+    await engine.open();
+    return await assemble(settings, log, exit, folder, engine, beganAt);
+  } catch (error) {
+    // Nothing was served, so the next start need not think that something was lost.
+    await engine.close();
+    await folder.markClean();
+    await folder.close();
+    throw error;
+  }
+}
+
+async function assemble(
+  settings: Settings,
+  log: Logger,
+  exit: (code: number) => void,
+  folder: DataFolder,
+  engine: RocksEngine,
+  beganAt: number,
+): Promise<RunningServer> {
+  const { values } = settings;
+  const saved = await readRows(engine);
+
+  const turn = new Turn(systemClock);
+  const writers = new WriterTable();
+  const writer = writers.index(writerId(folder.nodeId, folder.incarnation));
+  const counts = new LiveCounts(SLOTS);
+  const marks = new FlushMarks(values.databases, saved.marks);
+  const hlc = new HybridClock(saved.clock, () => values.maxClockDrift);
+  const store = new RecordStore(engine, writers, counts, {
+    cacheBytes: () => values.cacheSize,
+    syncMode: () => values.appendfsync,
+    plan: () => turn.plan(),
+    admit: (db, record) => marks.admit(db, record),
+  });
+  const backPressure = new BackPressure(
+    () => store.gatheringBytes,
+    () => values.maxPendingWriteBytes,
+    () => listener.wakeAll(),
+  );
+  turn.addStage('disk', () => {
+    store.flush();
+    backPressure.drained();
+  });
+
+  const readQuorum = levelSetting(settings, 'read-quorum', () => values.readQuorum);
+  const writeQuorum = levelSetting(settings, 'write-quorum', () => values.writeQuorum);
+  const transport = new TcpTransport({
+    nodeId: folder.nodeId,
+    secret: values.clusterSecret,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    limits: {
+      heartbeatMs: values.heartbeatInterval,
+      heartbeatTimeoutMs: values.heartbeatTimeout,
+      maxFrameBytes: values.busMaxFrameBytes,
+    },
+  });
+  const alone = values.seeds.length === 0;
+  const busPort = alone ? 0 : await transport.listen(values.host, busPortOf(values));
+  let clientPort = values.port;
+  const announced = values.announceHost === '' ? values.host : values.announceHost;
+  const membership = new Membership(
+    () => ({
+      nodeId: folder.nodeId,
+      incarnation: folder.incarnation,
+      clientAddress: `${announced}:${clientPort}`,
+      rack: values.rack,
+      weight: 1,
+      shared: { replicas: values.replicas, vnodes: values.vnodes, databases: values.databases, format: 1 },
+    }),
+    `${announced}:${busPort}`,
+    values.seeds,
+    saved.members,
+  );
+  const node = new Node(store, transport, membership, systemClock, hlc, writer, turn, log, {
+    replicas: values.replicas,
+    vnodes: values.vnodes,
+    readQuorum,
+    writeQuorum,
+    requestTimeout: () => values.requestTimeout,
+    firstRequest: 1 + Math.floor(systemRandom.next() * 0xfffffffe),
+  });
+  const sweeper = new Sweeper(store, systemClock);
+  const counted = startCounting(store, counts, saved.counts, log);
+  const clusterKeyspace = new ClusterKeyspace(
+    node,
+    store,
+    counts,
+    marks,
+    systemClock,
+    systemRandom,
+    hlc,
+    sweeper,
+    values.databases,
+    counted,
+  );
+  const keyspace = new Databases(values.databases, saved.databases, clusterKeyspace, {
+    maySwap: () => node.ready && node.topology.members.length === 1,
+    save: (mapping, done) => {
+      store.putRow(DATABASES_ROW, Buffer.from(JSON.stringify(mapping)));
+      store.whenSettled((error) => {
+        done(
+          error === null ? null : `MISCONF Errors writing to disk: ${error.message}; a restart may undo it`,
+        );
+      });
+    },
+  });
+
+  const pause = new Pause(systemClock, () => listener.wakeAll());
+  const server: ServerContext = {
+    settings,
+    table: commandTable(),
+    get clients() {
+      return listener.clients;
+    },
+    stats: new Stats(values, () => performance.now(), systemClock.now),
+    keyspace,
+    physicalDatabases: () => keyspace.physical,
+    startedMs: systemClock.now(),
+    runId: randomBytes(20).toString('hex'),
+    writers,
+    infoSections: () =>
+      infoSections({
+        server,
+        node,
+        store,
+        engine,
+        counts,
+        sweeper,
+        transport: transport.counters,
+        nodeId: folder.nodeId,
+        port: () => clientPort,
+      }),
+    preciseNow: () => performance.now(),
+    nowMs: systemClock.now,
+    setTimer: (ms, run) => void setTimeout(run, ms),
+    pause: (untilMs, writesOnly) => pause.until(untilMs, writesOnly),
+    execute: (client, argv, at, done) => executor.execute(client, argv, at, done),
+    topology: () => (node.ready ? node.topology : null),
+    writeReplicas: (client) => executor.writeReplicas(client),
+    shutdown: () => exit(0),
+  };
+  const executor = new Executor(server, node);
+  const listener: Listener = new Listener({
+    server,
+    executor,
+    turn,
+    holdUp: (isWrite) => pause.holds(isWrite) || (isWrite && backPressure.holds()),
+  });
+  // Before the node talks to others: from then on nothing may fail, or dots would have been issued by a start that failed.
+  clientPort = await listener.listen(values.host, values.port, values.tcpBacklog);
+  const remote = new RemoteCommands(executor);
+  node.start({
+    forwarded: (payload, reply) => remote.run(payload, reply),
+    query: (kind, payload, reply) => clusterKeyspace.answer(kind, payload, reply),
+    peerUp: (peer) => clusterKeyspace.tellMarks(peer),
+  });
+  sweeper.start();
+  const secondTimer = setInterval(() => {
+    syncEverySecond(values.appendfsync, store, log);
+    listener.closeIdle();
+  }, SYNC_EVERY_MS);
+  const sampleTimer = setInterval(() => server.stats.sample(), SAMPLE_EVERY_MS);
+
+  const stop = async (): Promise<void> => {
+    clearInterval(secondTimer);
+    clearInterval(sampleTimer);
+    await listener.drain(values.shutdownTimeout * 1000);
+    node.stop();
+    sweeper.stop();
+    await transport.close();
+    await settled(store);
+    await writeRows(engine, hlc, counted.complete() ? counts : undefined);
+    await engine.close();
+    await folder.markClean();
+    await folder.close();
+  };
+  return { port: clientPort, busPort, node, seconds: (performance.now() - beganAt) / 1000, stop };
+}
+
+/** A level that is asked for with every command: parsed only when it was changed. */
+function levelSetting(settings: Settings, name: SettingName, text: () => string): () => Level {
+  let level = parseLevel(text()) ?? DEFAULT;
+  settings.onChange(name, () => {
+    level = parseLevel(text()) ?? DEFAULT;
+  });
+  return () => level;
+}
+
+/** Without a password only this machine may come in, unless told otherwise (Redis's protected mode). */
+function refuseOpenDoor({ host, requirepass, protectedMode }: SettingValues): void {
+  if (!protectedMode || requirepass !== '' || /^(localhost|127\..*|::1)$/.test(host)) return;
+  throw new Error(
+    `host is ${host}, so anybody who reaches this machine could read and write: set requirepass, or protected-mode no`,
+  );
+}
+
+function busPortOf({ busPort, port }: SettingValues): number {
+  if (busPort !== -1) return busPort;
+  return port === 0 ? 0 : port + BUS_PORT_OFFSET;
+}
+
+function syncEverySecond(mode: string, store: RecordStore, log: Logger): void {
+  if (mode !== 'everysec') return;
+  store.sync((error) => {
+    if (error) log.error({ err: error }, 'the log could not be synced to disk');
+  });
+}
+
+function settled(store: RecordStore): Promise<void> {
+  return new Promise((resolve) => store.whenSettled(() => resolve()));
+}

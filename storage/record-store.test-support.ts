@@ -1,0 +1,124 @@
+import type { StorageEngine, WriteBatch } from './engine.js';
+import { MemoryEngine } from './engine-memory.js';
+import { LiveCounts } from './live-counts.js';
+import { type KeyRecord, STRING, TOMBSTONE } from './record.js';
+import type { RecordEntry } from './record-cache.js';
+import { RecordStore, type RecordStoreOptions, type SyncMode } from './record-store.js';
+import { WriterTable, writerId } from './writers.js';
+
+/** A record store on the memory engine whose turns and disk move only when the test says so. */
+export class StoreBench {
+  readonly writers = new WriterTable();
+  readonly writer = this.writers.index(writerId('a'.repeat(32), 0));
+  readonly counts = new LiveCounts(4);
+  readonly engine: StorageEngine;
+  readonly store: RecordStore;
+  /** Every batch handed to the engine. */
+  readonly batches: { rows: number; sync: boolean }[] = [];
+  /** Keys of every multi-get. */
+  readonly reads: number[] = [];
+  cacheBytes = 1 << 20;
+  syncMode: SyncMode = 'everysec';
+  /** While set, nothing can be written (or read). */
+  writeFailure: Error | null = null;
+  readFailure: Error | null = null;
+  private readonly turnEnd: (() => void)[] = [];
+  private readonly disk: (() => void)[] = [];
+
+  constructor(admit: RecordStoreOptions['admit'] = (_db, record) => record) {
+    const engine = new MemoryEngine((run) => this.disk.push(run));
+    void engine.open();
+    this.engine = this.watched(engine);
+    this.store = new RecordStore(this.engine, this.writers, this.counts, {
+      cacheBytes: () => this.cacheBytes,
+      syncMode: () => this.syncMode,
+      plan: () => this.turnEnd.push(() => this.store.flush()),
+      admit,
+    });
+  }
+
+  /** The turn of the event loop ends: gathered work is handed to the engine. */
+  endTurn(): void {
+    for (const run of this.turnEnd.splice(0)) run();
+  }
+
+  /** The engine answers what it was asked so far. */
+  answer(): void {
+    for (const run of this.disk.splice(0)) run();
+  }
+
+  /** Turns and answers until nothing is left to do. */
+  settle(): void {
+    while (this.turnEnd.length + this.disk.length > 0) {
+      this.endTurn();
+      this.answer();
+    }
+  }
+
+  record(payload: string | null, hlc = 1, expireAt = 0): KeyRecord {
+    const type = payload === null ? TOMBSTONE : STRING;
+    const version = { writer: this.writer, hlc, type, expireAt, payload: payload ?? '' } as const;
+    return { context: [this.writer, hlc], siblings: [version] };
+  }
+
+  /** The key's entry, pinned and loaded. */
+  pinLoaded(key: string): RecordEntry {
+    const entry = this.store.pin(0, 0, key);
+    if (entry.record === undefined) {
+      this.store.load(entry, { loaded: () => {} });
+      this.settle();
+    }
+    return entry;
+  }
+
+  put(key: string, payload: string | null, hlc = 1, expireAt = 0): RecordEntry {
+    const entry = this.pinLoaded(key);
+    this.store.put(entry, this.record(payload, hlc, expireAt));
+    this.store.unpin(entry);
+    return entry;
+  }
+
+  /** The payload a reader of the cache finds now; undefined when the key is not cached. */
+  seen(key: string): string | null | undefined {
+    const entry = this.store.peek(0, key);
+    return entry === undefined ? undefined : (entry.record?.siblings[0]?.payload ?? null);
+  }
+
+  /** The payload after the disk was asked, if need be. */
+  read(key: string): string | null | undefined {
+    this.store.unpin(this.pinLoaded(key));
+    return this.seen(key);
+  }
+
+  private watched(engine: MemoryEngine): StorageEngine {
+    const later = (run: () => void) => this.disk.push(run);
+    return {
+      open: () => engine.open(),
+      close: () => engine.close(),
+      iterate: (range) => engine.iterate(range),
+      stats: () => engine.stats(),
+      batch: (): WriteBatch => {
+        const batch = engine.batch();
+        return {
+          put: batch.put,
+          del: batch.del,
+          get length() {
+            return batch.length;
+          },
+          write: (sync, done) => {
+            this.batches.push({ rows: batch.length, sync });
+            const failure = this.writeFailure;
+            if (failure) later(() => done(failure));
+            else batch.write(sync, done);
+          },
+        };
+      },
+      getMany: (keys, done) => {
+        this.reads.push(keys.length);
+        const failure = this.readFailure;
+        if (failure) later(() => done(failure, []));
+        else engine.getMany(keys, done);
+      },
+    };
+  }
+}
