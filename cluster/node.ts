@@ -4,7 +4,13 @@ import type { RecordStore } from '../storage/record-store.js';
 import { fnv1a } from '../storage/writers.js';
 import { Coordinator, type CoordinatorOptions } from './core/coordinator.js';
 import type { HybridClock } from './core/hlc.js';
-import { type Greeting, type MemberList, type Membership, UNKNOWN_ADDRESS } from './core/membership.js';
+import {
+  type Greeting,
+  type MemberList,
+  type Membership,
+  parseGreeting,
+  UNKNOWN_ADDRESS,
+} from './core/membership.js';
 import { type CallDone, PeerCalls } from './core/peer-calls.js';
 import { Replica } from './core/replica.js';
 import { type Member, NOBODY, Topology } from './core/topology.js';
@@ -26,7 +32,7 @@ export interface NodeServices {
   forwarded(payload: string, reply: (answer: string) => void): void;
   /** Answers a question about the whole keyspace. */
   query(kind: number, payload: string, reply: (answer: string) => void): void;
-  /** A member is connected and may be asked things. */
+  /** A member is connected, has formed the cluster and may be asked things. */
   peerUp(peer: PeerId): void;
 }
 
@@ -47,6 +53,8 @@ export class Node {
   private topologyNow: Topology | undefined;
   private readonly peerOfAddress = new Map<string, PeerId>();
   private readonly greetings: (Greeting | undefined)[] = [];
+  /** Peers for which the cluster has formed, by their word over the connection we have. The others cannot answer yet. */
+  private readonly serving: boolean[] = [];
   private readonly calls: PeerCalls;
   private readonly reader = new FrameReader();
   private services: NodeServices | undefined;
@@ -142,8 +150,9 @@ export class Node {
     return this.calls.size;
   }
 
+  /** A member that can be asked things. */
   isUp(peer: PeerId): boolean {
-    return peer === SELF || this.transport.isUp(peer);
+    return this.topology.alive[peer] === 1;
   }
 
   private call(peer: PeerId, type: number, kind: number, payload: string, done: CallDone): void {
@@ -177,7 +186,7 @@ export class Node {
     const body = this.reader.reset(buffer, start, end);
     const type = body.u8();
     if (type === Message.News) return this.onNews(peer, body);
-    if (!this.ready) return true;
+    if (!this.ready) return this.decline(peer, type, body);
     switch (type) {
       case Message.Write:
         return this.replica.onWrite(peer, body);
@@ -206,6 +215,14 @@ export class Node {
         this.log.warn({ peer, type }, 'a message of an unknown type; closing the connection');
         return false;
     }
+  }
+
+  /**
+   * Nobody asks a node anything before it has said that it serves; but the records of its slots are sent to it all the same,
+   * and somebody waits to hear whether they are safe.
+   */
+  private decline(peer: PeerId, type: number, body: FrameReader): boolean {
+    return type === Message.WriteEnd ? this.replica.declineGroup(peer, body) : true;
   }
 
   private onWriteAck(peer: PeerId, body: FrameReader): boolean {
@@ -294,14 +311,14 @@ export class Node {
   private peerUp(peer: PeerId): void {
     const greeting = this.greetings[peer]!;
     this.log.info({ node: greeting.nodeId, address: greeting.busAddress }, 'peer connected');
-    this.met(greeting);
-    this.topologyNow?.setAlive(peer, true);
+    // What has changed since the greeting of this connection, which other connections may have overtaken.
     this.sendNews(peer);
-    if (this.ready) this.services?.peerUp(peer);
+    this.heard(peer, greeting);
   }
 
   private peerDown(peer: PeerId, reason: string): void {
     this.log.warn({ address: this.greetings[peer]?.busAddress, reason }, 'peer disconnected');
+    this.serving[peer] = false;
     this.topologyNow?.setAlive(peer, false);
     this.coordinator.peerDown(peer);
     this.replica.peerDown(peer);
@@ -312,8 +329,20 @@ export class Node {
     const greeting = parseGreeting(body.latin1());
     if (!body.finished || greeting === undefined) return false;
     this.greetings[peer] = greeting;
-    this.met(greeting);
+    this.heard(peer, greeting);
     return true;
+  }
+
+  private heard(peer: PeerId, greeting: Greeting): void {
+    this.met(greeting);
+    if (!greeting.formed || this.serving[peer]) return;
+    this.serving[peer] = true;
+    if (this.ready) this.mayAsk(peer);
+  }
+
+  private mayAsk(peer: PeerId): void {
+    this.topology.setAlive(peer, true);
+    this.services?.peerUp(peer);
   }
 
   private met(greeting: Greeting): void {
@@ -355,11 +384,7 @@ export class Node {
     for (const member of this.membership.members!) members[this.peerAt(member.busAddress)] = member;
     const topology = new Topology(members, SELF, this.options.replicas, this.options.vnodes);
     this.topologyNow = topology;
-    for (const member of members.keys()) {
-      if (member === SELF || !this.transport.isUp(member)) continue;
-      topology.setAlive(member, true);
-      this.services?.peerUp(member);
-    }
+    for (const member of members.keys()) if (this.serving[member]) this.mayAsk(member);
     if (members.length > 1) {
       const addresses = members.map((member) => member.busAddress);
       this.log.info({ members: addresses, replicas: topology.n }, 'cluster formed');
@@ -407,20 +432,3 @@ export { NOBODY, SELF };
 
 /** The row of this node's own in which the member list is kept, for reading at start. */
 export const MEMBERS_KEY = MEMBERS_ROW;
-
-function parseGreeting(text: string): Greeting | undefined {
-  let value: Partial<Greeting> | null;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const strings = [value.nodeId, value.busAddress, value.clientAddress, value.rack];
-  if (strings.some((text) => typeof text !== 'string')) return undefined;
-  if (typeof value.weight !== 'number' || !(value.weight > 0)) return undefined;
-  if (!Array.isArray(value.addresses) || value.addresses.some((one) => typeof one !== 'string'))
-    return undefined;
-  if (typeof value.shared !== 'object' || value.shared === null) return undefined;
-  return value as Greeting;
-}

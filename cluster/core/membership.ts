@@ -12,6 +12,8 @@ export interface Greeting {
   readonly shared: Readonly<Record<string, string | number>>;
   /** Bus addresses of all members this node knows of, sorted. */
   readonly addresses: readonly string[];
+  /** For this node the cluster has formed: it answers requests from now on. Before, it cannot. */
+  readonly formed: boolean;
 }
 
 /** In the greeting of a node that does not know yet by which of the seeds it goes. */
@@ -37,7 +39,7 @@ export class Membership {
   private formed: Member[] | undefined;
 
   constructor(
-    private readonly own: () => Omit<Greeting, 'addresses' | 'busAddress'>,
+    private readonly own: () => Omit<Greeting, 'addresses' | 'busAddress' | 'formed'>,
     /** How others reach this node, should no seed turn out to be it. */
     private readonly announced: string,
     seeds: readonly string[],
@@ -75,6 +77,7 @@ export class Membership {
       ...this.own(),
       busAddress: this.knowsItself ? (this.ownAddress ?? this.announced) : UNKNOWN_ADDRESS,
       addresses: [...this.addresses].sort(),
+      formed: this.formed !== undefined,
     };
   }
 
@@ -166,4 +169,23 @@ function memberOf(greeting: Greeting): Member {
     rack: greeting.rack,
     weight: greeting.weight,
   };
+}
+
+/** A greeting that another node sent; undefined when it is none. */
+export function parseGreeting(text: string): Greeting | undefined {
+  let value: Partial<Greeting> | null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const strings = [value.nodeId, value.busAddress, value.clientAddress, value.rack];
+  if (strings.some((text) => typeof text !== 'string')) return undefined;
+  if (typeof value.formed !== 'boolean') return undefined;
+  if (typeof value.weight !== 'number' || !(value.weight > 0)) return undefined;
+  if (!Array.isArray(value.addresses) || value.addresses.some((one) => typeof one !== 'string'))
+    return undefined;
+  if (typeof value.shared !== 'object' || value.shared === null) return undefined;
+  return value as Greeting;
 }

@@ -66,6 +66,15 @@ export class Replica {
     return true;
   }
 
+  /** The group is not taken: this node has yet to learn which slots are its own. */
+  declineGroup(peer: number, body: FrameReader): boolean {
+    const groupId = body.u32();
+    body.u32();
+    if (!body.finished) return false;
+    this.acknowledge(peer, groupId, false);
+    return true;
+  }
+
   /** A newer record for us, from a read that saw we lacked it. */
   onRepair(body: FrameReader): boolean {
     return this.takeRecord(body, -1, 0, undefined);

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { ALL, DEFAULT } from '../core/levels.js';
+import type { Outcome, Request } from './sim-call.js';
+import type { SimNode } from './sim-node.js';
+import { SimWorld } from './sim-world.js';
+
+/** A client that runs into it would seem to hang; everything else here is over in a few slow round trips. */
+const REQUEST_TIMEOUT_MS = 20_000;
+const SOON_MS = 4000;
+const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
+
+/** Reads and writes a few keys; the answers gather in the array. Returns how many there will be. */
+function askMuch(node: SimNode, answers: Outcome[]): number {
+  const requests: Request[] = ['a', 'b', 'c', 'd'].flatMap((key) => [
+    { kind: 'get', keys: [key], value: '', level: DEFAULT },
+    { kind: 'get', keys: [key], value: '', level: ALL },
+    { kind: 'incr', keys: [`${key}.count`], value: '', level: DEFAULT },
+  ]);
+  for (const request of requests) node.ask(request, (outcome) => void answers.push(outcome));
+  return requests.length;
+}
+
+function expectAnsweredSoon(world: SimWorld, answers: Outcome[], asked: number): void {
+  world.runUntil(() => answers.length === asked, SOON_MS);
+  expect(answers.length, 'requests that were answered in good time').toBe(asked);
+}
+
+describe('while the cluster forms, node by node', () => {
+  it.each(SEEDS)('seed %i: no request of the first that has formed waits for one that has not', (seed) => {
+    const world = new SimWorld(seed, 3, { requestTimeoutMs: REQUEST_TIMEOUT_MS });
+    world.startAll();
+    const ready = (): SimNode | undefined => world.nodes.find(({ life }) => life?.node.ready);
+    while (ready() === undefined) world.runFor(0.1);
+    const answers: Outcome[] = [];
+    expectAnsweredSoon(world, answers, askMuch(ready()!, answers));
+    expect(world.runUntil(() => world.whole)).toBe(true);
+    const later: Outcome[] = [];
+    expectAnsweredSoon(world, later, askMuch(ready()!, later));
+    expect(later.filter(({ failure }) => failure !== null)).toEqual([]);
+    expect(world.checker.violations).toEqual([]);
+  });
+});
