@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ALL, DEFAULT } from '../core/levels.js';
+import { slotOf } from '../core/slot.js';
+import { SELF } from '../node.js';
 import type { Outcome, Request } from './sim-call.js';
 import type { SimNode } from './sim-node.js';
 import { SimWorld } from './sim-world.js';
@@ -38,5 +40,31 @@ describe('while the cluster forms, node by node', () => {
     expectAnsweredSoon(world, later, askMuch(ready()!, later));
     expect(later.filter(({ failure }) => failure !== null)).toEqual([]);
     expect(world.checker.violations).toEqual([]);
+  });
+
+  it('a node that has not formed says at once that it has not stored a write, which the others have', () => {
+    let seen = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const world = new SimWorld(seed, 3, { requestTimeoutMs: REQUEST_TIMEOUT_MS });
+      world.startAll();
+      const ready = (): SimNode[] => world.nodes.filter(({ life }) => life?.node.ready);
+      const pairServes = (): boolean => ready().every(({ life }) => life!.node.topology.liveHomes(0) === 2);
+      while (ready().length < 2 || (ready().length === 2 && !pairServes())) world.runFor(0.1);
+      const third = world.nodes.find((node) => !ready().includes(node));
+      if (third === undefined) continue;
+      const slot = slotOf('key');
+      const one = ready().find(({ life }) => life!.node.coordinatorOf(slot) === SELF)!;
+      const other = ready().find((node) => node !== one)!;
+      // What the third lacks comes later than the write.
+      world.network.cut(other.address, third.address);
+      world.network.delay = () => 1;
+      const answers: Outcome[] = [];
+      one.ask({ kind: 'incr', keys: ['key'], value: '', level: DEFAULT }, (outcome) => answers.push(outcome));
+      world.runFor(1000);
+      if (third.life!.node.ready || answers[0]?.failure !== null) continue;
+      expect(one.life!.node.coordinator.inFlight).toBe(0);
+      seen++;
+    }
+    expect(seen).toBeGreaterThan(2);
   });
 });
