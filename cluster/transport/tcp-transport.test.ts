@@ -317,3 +317,14 @@ describe('speed and bounds', () => {
     expect(b.count('down 1')).toBe(1);
   });
 });
+
+it('a node that listens and is not yet attached takes nobody in, and whoever dials it once it is', async () => {
+  const a = await new TestNode(idOf('a'), undefined, {}, true).listen();
+  const b = await node('b');
+  open.push(a.transport);
+  b.transport.connect(a.address);
+  await until('b has tried', () => b.count('dial failed') > 0);
+  expect(a.transport.counters.failedHandshakes).toBe(0);
+  a.attach();
+  await connected(a, b);
+});

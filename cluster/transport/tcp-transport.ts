@@ -41,6 +41,7 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
   private readonly quietLog: QuietLog;
   private readonly dialler: Dialler;
   private handlers!: TransportHandlers;
+  private attached = false;
   private server: Server | undefined;
   private closed = false;
   private cancelTick: () => void = () => {};
@@ -71,10 +72,14 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
 
   attach(handlers: TransportHandlers): void {
     this.handlers = handlers;
+    this.attached = true;
     this.armTick();
   }
 
-  /** Takes connections on `host:port` (0: any free port). Returns the port. Rejects when it cannot (port in use). */
+  /**
+   * Takes connections on `host:port` (0: any free port); turns them away before `attach`. Returns the port. Rejects when it
+   * cannot (port in use).
+   */
   listen(host: string, port: number): Promise<number> {
     const server = createServer((socket) => this.take(socket));
     this.server = server;
@@ -233,6 +238,11 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
 
   private take(socket: Socket): void {
     this.counters.taken++;
+    if (!this.attached) {
+      // As if nobody listened yet: it will try again.
+      socket.resetAndDestroy();
+      return;
+    }
     if (this.strangers.size >= this.limits.maxHalfOpen) {
       const [oldest] = this.strangers;
       this.counters.pushedOut++;

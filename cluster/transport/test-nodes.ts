@@ -38,12 +38,18 @@ export class TestNode {
     readonly nodeId: string,
     secret = 'a shared secret',
     limits: Partial<TransportLimits> = {},
+    /** Not before the test calls `attach`. */
+    later = false,
   ) {
     const note = (facts: object, text: string) => void this.logged.push(`${text} ${JSON.stringify(facts)}`);
     const log: Log = { info: note, warn: note, error: note };
     const random = { next: () => Math.random() };
     const options = { nodeId, secret, clock: realClock, random, log, limits: { ...QUICK, ...limits } };
     this.transport = new TcpTransport(options);
+    if (!later) this.attach();
+  }
+
+  attach(): void {
     this.transport.attach(this.handlers());
   }
 
