@@ -122,6 +122,7 @@ export class Membership {
 
   /** A node that has been met, or has news. True when our own greeting has changed by it. */
   met(greeting: Greeting): boolean {
+    this.forgetPredecessor(greeting);
     this.greetings.set(greeting.nodeId, greeting);
     if (this.formed !== undefined) return this.replaceIdentity(greeting);
     const before = this.addresses.size;
@@ -148,6 +149,12 @@ export class Membership {
     if (all.some((one) => one.addresses.join() !== list)) return false;
     this.formed = all.map(memberOf).sort((a, b) => (a.busAddress < b.busAddress ? -1 : 1));
     return true;
+  }
+
+  /** Who was at this address before is gone: its word on the members would never change again. */
+  private forgetPredecessor({ nodeId, busAddress }: Greeting): void {
+    for (const [other, greeting] of this.greetings)
+      if (other !== nodeId && greeting.busAddress === busAddress) this.greetings.delete(other);
   }
 
   /** A member's address now has another identity: its disk was lost. It takes the place, and with it the tokens. */

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { type Greeting, Membership, parseGreeting } from './membership.js';
+
+const SEEDS = ['a:1', 'b:1', 'c:1'];
+
+function membershipOf(name: string, seeds: readonly string[], nodeId = name): Membership {
+  const address = `${name}:1`;
+  const own = {
+    nodeId,
+    incarnation: 0,
+    clientAddress: `${name}:2`,
+    rack: '',
+    weight: 1,
+    shared: { replicas: 3 },
+  };
+  const membership = new Membership(() => own, address, seeds, undefined);
+  for (const seed of seeds) {
+    if (seed === address) membership.learnOwnAddress(seed);
+    membership.tried(seed);
+  }
+  return membership;
+}
+
+/** As it arrives elsewhere. */
+function sent(from: Membership): Greeting {
+  const greeting = parseGreeting(JSON.stringify(from.greeting()));
+  if (greeting === undefined) throw new Error('not a greeting');
+  return greeting;
+}
+
+/** Everybody tells everybody until nothing changes any more. */
+function meet(...all: Membership[]): void {
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const to of all) for (const from of all) if (to !== from && to.met(sent(from))) changed = true;
+  }
+}
+
+describe('a cluster forms', () => {
+  it('of all whose seeds, put together, name them all; each says so from then on', () => {
+    const [a, b, c] = [
+      membershipOf('a', ['a:1', 'b:1']),
+      membershipOf('b', ['b:1', 'c:1']),
+      membershipOf('c', ['c:1', 'a:1']),
+    ];
+    meet(a, b, c);
+    for (const one of [a, b, c]) {
+      expect(sent(one).formed).toBe(false);
+      expect(one.tryToForm()).toBe(true);
+      expect(sent(one).formed).toBe(true);
+      expect(one.members!.map((member) => member.busAddress)).toEqual(SEEDS);
+    }
+  });
+
+  it('not before everybody was reached, nor while anybody knows of somebody else', () => {
+    const a = membershipOf('a', SEEDS);
+    meet(a, membershipOf('b', SEEDS));
+    expect(a.tryToForm()).toBe(false);
+    expect(a.missing).toEqual(['c:1']);
+    const c = membershipOf('c', [...SEEDS, 'd:1']);
+    a.met(sent(c));
+    expect(a.tryToForm()).toBe(false);
+    expect(a.missing).toEqual(['d:1']);
+  });
+
+  it('with the node that is at an address now, not also with the one that was there before', () => {
+    const a = membershipOf('a', SEEDS);
+    // It lost its disk before it heard of the others.
+    a.met(sent(membershipOf('b', ['b:1'], 'the lost b')));
+    meet(a, membershipOf('b', SEEDS), membershipOf('c', SEEDS));
+    expect(a.tryToForm()).toBe(true);
+    expect(a.members!.map((member) => member.nodeId)).toEqual(['a', 'b', 'c']);
+  });
+});
