@@ -42,12 +42,13 @@ export class RingNode {
   /** Resolves when it serves keys: a member of a cluster first waits for the others. */
   async serves(): Promise<void> {
     const deadline = Date.now() + READY_PATIENCE_MS;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const connection = await this.connect();
       const reply = await connection.command('EXISTS', 'is it ready');
       connection.close();
       if (!reply.startsWith('-')) return;
-      if (Date.now() > deadline) throw new Error(`never served: ${reply}\n${this.process.output}`);
+      if (Date.now() > deadline)
+        throw new Error(`never served, asked ${tries} times: ${reply}\n${this.process.output}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
