@@ -1,24 +1,19 @@
-import { metaKey } from '../storage/key-layout.js';
 import { CORRUPT, decodeRecord } from '../storage/record.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { fnv1a } from '../storage/writers.js';
 import { Coordinator, type CoordinatorOptions } from './core/coordinator.js';
 import type { HybridClock } from './core/hlc.js';
-import {
-  type Greeting,
-  type MemberList,
-  type Membership,
-  parseGreeting,
-  UNKNOWN_ADDRESS,
-} from './core/membership.js';
+import type { Membership } from './core/membership.js';
 import { type CallDone, PeerCalls } from './core/peer-calls.js';
 import { Replica } from './core/replica.js';
-import { type Member, NOBODY, Topology } from './core/topology.js';
+import { NOBODY, type Topology } from './core/topology.js';
 import { keepUnwritten } from './core/unwritten.js';
 import type { Clock, Log } from './environment.js';
+import { Members, SELF } from './members.js';
 import { Message } from './messages.js';
+import type { NodePart } from './part.js';
 import { FrameReader } from './transport/frame-reader.js';
-import type { DialOutcome, HelloVerdict, PeerId, Transport } from './transport.js';
+import type { PeerId, Transport } from './transport.js';
 import type { Turn } from './turn.js';
 
 export interface NodeOptions extends CoordinatorOptions {
@@ -36,12 +31,7 @@ export interface NodeServices {
   peerUp(peer: PeerId): void;
 }
 
-/** This node in tables of members and peers; the others are numbered as they are met. */
-const SELF: PeerId = 0;
 const TICK_MS = 50;
-/** Passes in a moment: not worth a line in the log. */
-const NOT_YET = 'it is still finding out which of the seeds it is';
-const MEMBERS_ROW = metaKey('members');
 
 /**
  * The driver: it owns the timers, hands messages to the machines that understand them and lets what gathered go at the end of
@@ -50,21 +40,19 @@ const MEMBERS_ROW = metaKey('members');
 export class Node {
   readonly coordinator: Coordinator;
   readonly replica: Replica;
+  private readonly members: Members;
   private topologyNow: Topology | undefined;
-  private readonly peerOfAddress = new Map<string, PeerId>();
-  private readonly greetings: (Greeting | undefined)[] = [];
-  /** Peers for which the cluster has formed, by their word over the connection we have. The others cannot answer yet. */
-  private readonly serving: boolean[] = [];
   private readonly calls: PeerCalls;
   private readonly reader = new FrameReader();
   private services: NodeServices | undefined;
-  private readonly readyWaiters: (() => void)[] = [];
+  private readonly parts: NodePart[] = [];
+  private readonly partOf: (NodePart | undefined)[] = [];
   private timer: unknown;
 
   constructor(
     private readonly store: RecordStore,
     private readonly transport: Transport,
-    private readonly membership: Membership,
+    membership: Membership,
     private readonly clock: Clock,
     hlc: HybridClock,
     writer: number,
@@ -83,33 +71,40 @@ export class Node {
       this.replica.commitEnds(seq, error);
     };
     store.onUnwritten = (entry) => keepUnwritten(store, entry, writer, this.topologyNow);
+    this.members = new Members(membership, transport, store, log, options, {
+      formed: (topology) => this.formed(topology),
+      up: (peer) => this.memberUp(peer),
+      down: (peer) => this.memberDown(peer),
+    });
     turn.addStage('peers', () => transport.flush());
+  }
+
+  /** Before `start`. */
+  addPart(part: NodePart): void {
+    this.parts.push(part);
+    for (const type of part.messages) this.partOf[type] = part;
   }
 
   /** Starts talking. The node may serve once `whenReady` has called back. */
   start(services: NodeServices): void {
     this.services = services;
     this.transport.attach({
-      hello: () => Buffer.from(JSON.stringify(this.membership.greeting())),
-      onHello: (nodeId, payload) => this.judge(nodeId, payload),
-      onUp: (peer) => this.peerUp(peer),
-      onDown: (peer, reason) => this.peerDown(peer, reason),
+      ...this.members.handlers,
       onMessage: (peer, buffer, start, end) => this.onMessage(peer, buffer, start, end),
-      onDial: (address, outcome) => this.onDial(address, outcome),
       onGathered: () => this.turn.plan(),
     });
-    if (this.membership.members !== undefined) this.formed();
-    this.reconsider();
+    this.members.start();
     this.tick();
   }
 
   stop(): void {
     this.clock.clearTimer(this.timer);
+    for (const part of this.parts) part.stop?.();
   }
 
   /** This node's identity, 32 hex digits. */
   get id(): string {
-    return this.membership.greeting().nodeId;
+    return this.members.ownId;
   }
 
   get ready(): boolean {
@@ -118,17 +113,12 @@ export class Node {
 
   /** Seeds that have not been reached; clients are told while the cluster is forming. */
   get missing(): readonly string[] {
-    return this.membership.missing;
+    return this.members.missing;
   }
 
   get topology(): Topology {
     if (this.topologyNow === undefined) throw new Error('the cluster has not formed yet');
     return this.topologyNow;
-  }
-
-  whenReady(run: () => void): void {
-    if (this.ready) run();
-    else this.readyWaiters.push(run);
   }
 
   /** Where a write of this slot is coordinated: SELF (0), a peer, or NOBODY. */
@@ -185,7 +175,7 @@ export class Node {
   private onMessage(peer: PeerId, buffer: Buffer, start: number, end: number): boolean {
     const body = this.reader.reset(buffer, start, end);
     const type = body.u8();
-    if (type === Message.News) return this.onNews(peer, body);
+    if (type === Message.News) return this.members.onNews(peer, body);
     if (!this.ready) return this.decline(peer, type, body);
     switch (type) {
       case Message.Write:
@@ -212,9 +202,15 @@ export class Node {
       case Message.QueryReply:
         return this.onReply(peer, body);
       default:
-        this.log.warn({ peer, type }, 'a message of an unknown type; closing the connection');
-        return false;
+        return this.onPartMessage(type, peer, body);
     }
+  }
+
+  private onPartMessage(type: number, peer: PeerId, body: FrameReader): boolean {
+    const part = this.partOf[type];
+    if (part !== undefined) return part.onMessage(type, peer, body);
+    this.log.warn({ peer, type }, 'a message of an unknown type; closing the connection');
+    return false;
   }
 
   /**
@@ -290,145 +286,34 @@ export class Node {
 
   // --- members ---
 
-  private judge(nodeId: string, payload: Buffer): HelloVerdict {
-    const greeting = parseGreeting(payload.toString());
-    if (greeting === undefined || greeting.nodeId !== nodeId)
-      return { accept: false, reason: 'a garbled greeting' };
-    if (!this.membership.knowsItself || greeting.busAddress === UNKNOWN_ADDRESS)
-      return { accept: false, reason: NOT_YET };
-    const reason = this.membership.objection(greeting);
-    if (reason !== null) return { accept: false, reason };
-    const peer = this.peerAt(greeting.busAddress);
-    const present = this.greetings[peer];
-    if (this.transport.isUp(peer) && present?.nodeId !== nodeId) {
-      return { accept: false, reason: `another node is connected as ${greeting.busAddress}` };
-    }
-    this.membership.letIn(greeting);
-    this.greetings[peer] = greeting;
-    return { accept: true, peer };
+  private formed(topology: Topology): void {
+    this.topologyNow = topology;
+    for (const part of this.parts) part.formed?.();
   }
 
-  private peerUp(peer: PeerId): void {
-    const greeting = this.greetings[peer]!;
-    this.log.info({ node: greeting.nodeId, address: greeting.busAddress }, 'peer connected');
-    // What has changed since the greeting of this connection, which other connections may have overtaken.
-    this.sendNews(peer);
-    this.heard(peer, greeting);
+  private memberUp(peer: PeerId): void {
+    this.topology.setAlive(peer, true);
+    this.services?.peerUp(peer);
+    for (const part of this.parts) part.peerUp?.(peer);
   }
 
-  private peerDown(peer: PeerId, reason: string): void {
-    this.log.warn({ address: this.greetings[peer]?.busAddress, reason }, 'peer disconnected');
-    this.serving[peer] = false;
+  private memberDown(peer: PeerId): void {
     this.topologyNow?.setAlive(peer, false);
     this.coordinator.peerDown(peer);
     this.replica.peerDown(peer);
     this.calls.peerDown(peer);
-  }
-
-  private onNews(peer: PeerId, body: FrameReader): boolean {
-    const greeting = parseGreeting(body.latin1());
-    if (!body.finished || greeting === undefined) return false;
-    this.greetings[peer] = greeting;
-    this.heard(peer, greeting);
-    return true;
-  }
-
-  private heard(peer: PeerId, greeting: Greeting): void {
-    this.met(greeting);
-    if (!greeting.formed || this.serving[peer]) return;
-    this.serving[peer] = true;
-    if (this.ready) this.mayAsk(peer);
-  }
-
-  private mayAsk(peer: PeerId): void {
-    this.topology.setAlive(peer, true);
-    this.services?.peerUp(peer);
-  }
-
-  private met(greeting: Greeting): void {
-    const changed = this.membership.met(greeting);
-    if (changed && this.membership.members !== undefined) this.save(this.membership.members);
-    if (changed) this.tellAll();
-    this.reconsider();
-  }
-
-  private onDial(address: string, outcome: DialOutcome): void {
-    const knowsItselfNow = this.membership.tried(address);
-    if (outcome.kind === 'self') {
-      this.membership.learnOwnAddress(address);
-      this.tellAll();
-      this.reconsider();
-    } else if (outcome.kind === 'twin') {
-      this.log.error({ address }, 'another process runs with our node id: a data folder was copied');
-    } else if (outcome.kind === 'refused' && outcome.reason !== NOT_YET) {
-      this.log.error({ address, reason: outcome.reason }, 'a node refuses to work with us');
-    }
-    if (knowsItselfNow) this.reconsider();
-  }
-
-  /** Forms the cluster once everybody agrees, and keeps dialling whom we know of. */
-  private reconsider(): void {
-    if (this.membership.tryToForm()) {
-      this.save(this.membership.members!);
-      this.tellAll();
-      this.formed();
-    }
-    const own = this.ready ? this.membership.greeting().busAddress : undefined;
-    for (const address of this.membership.known) if (address !== own) this.transport.connect(address);
-  }
-
-  private formed(): void {
-    const own = this.membership.greeting().busAddress;
-    this.peerOfAddress.set(own, SELF);
-    const members: Member[] = [];
-    for (const member of this.membership.members!) members[this.peerAt(member.busAddress)] = member;
-    const topology = new Topology(members, SELF, this.options.replicas, this.options.vnodes);
-    this.topologyNow = topology;
-    for (const member of members.keys()) if (this.serving[member]) this.mayAsk(member);
-    if (members.length > 1) {
-      const addresses = members.map((member) => member.busAddress);
-      this.log.info({ members: addresses, replicas: topology.n }, 'cluster formed');
-    }
-    for (const run of this.readyWaiters.splice(0)) run();
-  }
-
-  private peerAt(address: string): PeerId {
-    let peer = this.peerOfAddress.get(address);
-    if (peer === undefined) {
-      peer = this.nextPeer++;
-      this.peerOfAddress.set(address, peer);
-    }
-    return peer;
-  }
-
-  private nextPeer: PeerId = SELF + 1;
-
-  private save(members: readonly Member[]): void {
-    const list: MemberList = { members };
-    this.store.putRow(MEMBERS_ROW, Buffer.from(JSON.stringify(list)));
-  }
-
-  private tellAll(): void {
-    for (const peer of this.peerOfAddress.values()) this.sendNews(peer);
-  }
-
-  private sendNews(peer: PeerId): void {
-    const out = peer === SELF ? undefined : this.transport.writer(peer);
-    if (out === undefined) return;
-    out.begin();
-    out.u8(Message.News);
-    out.latin1(JSON.stringify(this.membership.greeting()));
-    out.end();
+    if (this.ready) for (const part of this.parts) part.peerDown?.(peer);
   }
 
   private readonly tick = (): void => {
-    if (this.ready) this.coordinator.tick();
-    this.calls.expire(this.clock.now());
+    const now = this.clock.now();
+    if (this.ready) {
+      this.coordinator.tick();
+      for (const part of this.parts) part.tick?.(now);
+    }
+    this.calls.expire(now);
     this.timer = this.clock.setTimer(TICK_MS, this.tick);
   };
 }
 
 export { NOBODY, SELF };
-
-/** The row of this node's own in which the member list is kept, for reading at start. */
-export const MEMBERS_KEY = MEMBERS_ROW;

@@ -1,20 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { FlushMarks } from '../cluster/core/flush-marks.js';
-import { HybridClock } from '../cluster/core/hlc.js';
+import { Assembly } from '../cluster/assembly.js';
 import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
-import { Membership } from '../cluster/core/membership.js';
-import { Sweeper } from '../cluster/core/sweeper.js';
-import { ClusterKeyspace } from '../cluster/keyspace.js';
-import { Node } from '../cluster/node.js';
+import type { Node } from '../cluster/node.js';
 import { TcpTransport } from '../cluster/transport/tcp-transport.js';
 import { Turn } from '../cluster/turn.js';
 import { type DataFolder, openDataFolder } from '../storage/data-folder.js';
 import { RocksEngine } from '../storage/engine-rocksdb.js';
-import { SLOTS } from '../storage/key-layout.js';
-import { LiveCounts } from '../storage/live-counts.js';
-import { RecordStore } from '../storage/record-store.js';
-import { WriterTable, writerId } from '../storage/writers.js';
+import type { RecordStore } from '../storage/record-store.js';
 import { BackPressure } from './back-pressure.js';
 import { commandTable } from './commands/all.js';
 import type { Settings } from './config/settings.js';
@@ -22,7 +15,7 @@ import { BUS_PORT_OFFSET, type SettingName, type SettingValues } from './config/
 import { Databases } from './databases.js';
 import { Executor } from './executor.js';
 import { infoSections } from './info-sections.js';
-import { startCounting } from './key-counting.js';
+import { type Counted, startCounting } from './key-counting.js';
 import { Listener } from './listener.js';
 import { Pause } from './pause.js';
 import { RemoteCommands } from './remote-commands.js';
@@ -87,26 +80,11 @@ async function assemble(
   const saved = await readRows(engine);
 
   const turn = new Turn(systemClock);
-  const writers = new WriterTable();
-  const writer = writers.index(writerId(folder.nodeId, folder.incarnation));
-  const counts = new LiveCounts(SLOTS);
-  const marks = new FlushMarks(values.databases, saved.marks);
-  const hlc = new HybridClock(saved.clock, () => values.maxClockDrift);
-  const store = new RecordStore(engine, writers, counts, {
-    cacheBytes: () => values.cacheSize,
-    syncMode: () => values.appendfsync,
-    plan: () => turn.plan(),
-    admit: (db, record) => marks.admit(db, record),
-  });
   const backPressure = new BackPressure(
     () => store.gatheringBytes,
     () => values.maxPendingWriteBytes,
     () => listener.wakeAll(),
   );
-  turn.addStage('disk', () => {
-    store.flush();
-    backPressure.drained();
-  });
 
   const readQuorum = levelSetting(settings, 'read-quorum', () => values.readQuorum);
   const writeQuorum = levelSetting(settings, 'write-quorum', () => values.writeQuorum);
@@ -126,42 +104,41 @@ async function assemble(
   const busPort = alone ? 0 : await transport.listen(values.host, busPortOf(values));
   let clientPort = values.port;
   const announced = values.announceHost === '' ? values.host : values.announceHost;
-  const membership = new Membership(
-    () => ({
-      nodeId: folder.nodeId,
-      incarnation: folder.incarnation,
-      clientAddress: `${announced}:${clientPort}`,
+  let counted: Counted | undefined;
+  const cluster = new Assembly({
+    settings: {
+      replicas: values.replicas,
+      vnodes: values.vnodes,
+      databases: values.databases,
       rack: values.rack,
-      weight: 1,
-      shared: { replicas: values.replicas, vnodes: values.vnodes, databases: values.databases, format: 1 },
-    }),
-    `${announced}:${busPort}`,
-    values.seeds,
-    saved.members,
-  );
-  const node = new Node(store, transport, membership, systemClock, hlc, writer, turn, log, {
-    replicas: values.replicas,
-    vnodes: values.vnodes,
-    readQuorum,
-    writeQuorum,
-    requestTimeout: () => values.requestTimeout,
+      readQuorum,
+      writeQuorum,
+      requestTimeout: () => values.requestTimeout,
+      maxClockDrift: () => values.maxClockDrift,
+      cacheSize: () => values.cacheSize,
+      appendfsync: () => values.appendfsync,
+    },
+    engine,
+    transport,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    turn,
+    nodeId: folder.nodeId,
+    incarnation: folder.incarnation,
     firstRequest: 1 + Math.floor(systemRandom.next() * 0xfffffffe),
+    seeds: values.seeds,
+    busAddress: `${announced}:${busPort}`,
+    clientAddress: () => `${announced}:${clientPort}`,
+    saved,
+    startCounting: (ofStore, counts) => {
+      counted = startCounting(ofStore, counts, saved.counts, log);
+      return counted;
+    },
   });
-  const sweeper = new Sweeper(store, systemClock);
-  const counted = startCounting(store, counts, saved.counts, log);
-  const clusterKeyspace = new ClusterKeyspace(
-    node,
-    store,
-    counts,
-    marks,
-    systemClock,
-    systemRandom,
-    hlc,
-    sweeper,
-    values.databases,
-    counted,
-  );
-  const keyspace = new Databases(values.databases, saved.databases, clusterKeyspace, {
+  const { store, counts, node } = cluster;
+  turn.addStage('disk', () => backPressure.drained());
+  const keyspace = new Databases(values.databases, saved.databases, cluster.keyspace, {
     maySwap: () => node.ready && node.topology.members.length === 1,
     save: (mapping, done) => {
       store.putRow(DATABASES_ROW, Buffer.from(JSON.stringify(mapping)));
@@ -185,7 +162,7 @@ async function assemble(
     physicalDatabases: () => keyspace.physical,
     startedMs: systemClock.now(),
     runId: randomBytes(20).toString('hex'),
-    writers,
+    writers: cluster.writers,
     infoSections: () =>
       infoSections({
         server,
@@ -193,7 +170,7 @@ async function assemble(
         store,
         engine,
         counts,
-        sweeper,
+        sweeper: cluster.sweeper,
         transport: transport.counters,
         nodeId: folder.nodeId,
         port: () => clientPort,
@@ -217,12 +194,7 @@ async function assemble(
   // Before the node talks to others: from then on nothing may fail, or dots would have been issued by a start that failed.
   clientPort = await listener.listen(values.host, values.port, values.tcpBacklog);
   const remote = new RemoteCommands(executor);
-  node.start({
-    forwarded: (payload, reply) => remote.run(payload, reply),
-    query: (kind, payload, reply) => clusterKeyspace.answer(kind, payload, reply),
-    peerUp: (peer) => clusterKeyspace.tellMarks(peer),
-  });
-  sweeper.start();
+  cluster.start((payload, reply) => remote.run(payload, reply));
   const secondTimer = setInterval(() => {
     syncEverySecond(values.appendfsync, store, log);
     listener.closeIdle();
@@ -233,11 +205,10 @@ async function assemble(
     clearInterval(secondTimer);
     clearInterval(sampleTimer);
     await listener.drain(values.shutdownTimeout * 1000);
-    node.stop();
-    sweeper.stop();
+    cluster.stop();
     await transport.close();
     await settled(store);
-    await writeRows(engine, hlc, counted.complete() ? counts : undefined);
+    await writeRows(engine, cluster.hlc, counted?.complete() ? counts : undefined);
     await engine.close();
     await folder.markClean();
     await folder.close();

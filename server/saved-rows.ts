@@ -1,7 +1,7 @@
 import type { HybridClock } from '../cluster/core/hlc.js';
 import type { MemberList } from '../cluster/core/membership.js';
 import { FLUSH_ROW } from '../cluster/keyspace.js';
-import { MEMBERS_KEY } from '../cluster/node.js';
+import { MEMBERS_ROW } from '../cluster/members.js';
 import type { StorageEngine } from '../storage/engine.js';
 import { metaKey } from '../storage/key-layout.js';
 import type { LiveCounts } from '../storage/live-counts.js';
@@ -23,7 +23,7 @@ export interface SavedRows {
 export function readRows(engine: StorageEngine): Promise<SavedRows> {
   return new Promise((resolve, reject) => {
     engine.getMany(
-      [CLOCK_ROW, FLUSH_ROW, MEMBERS_KEY, COUNTS_ROW, DATABASES_ROW],
+      [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, COUNTS_ROW, DATABASES_ROW],
       (error, [clock, marks, members, counts, databases]) => {
         if (error) return reject(error);
         const rows = {

@@ -1,17 +1,13 @@
 import type { StorageEngine } from '../../storage/engine.js';
-import { metaKey, SLOTS } from '../../storage/key-layout.js';
-import { LiveCounts } from '../../storage/live-counts.js';
-import { RecordStore, type SyncMode } from '../../storage/record-store.js';
-import { WriterTable, writerId } from '../../storage/writers.js';
-import { FlushMarks } from '../core/flush-marks.js';
-import { HybridClock } from '../core/hlc.js';
+import { metaKey } from '../../storage/key-layout.js';
+import type { RecordStore, SyncMode } from '../../storage/record-store.js';
+import { Assembly, type SavedFacts } from '../assembly.js';
 import { type Level, QUORUM } from '../core/levels.js';
-import { type MemberList, Membership } from '../core/membership.js';
 import { slotOf } from '../core/slot.js';
-import { Sweeper } from '../core/sweeper.js';
 import type { Log } from '../environment.js';
-import { ClusterKeyspace, FLUSH_ROW } from '../keyspace.js';
-import { MEMBERS_KEY, NOBODY, Node, SELF } from '../node.js';
+import { FLUSH_ROW } from '../keyspace.js';
+import { MEMBERS_ROW } from '../members.js';
+import { NOBODY, type Node, SELF } from '../node.js';
 import { Turn } from '../turn.js';
 import type { Checker } from './checker.js';
 import { failed, type Outcome, type Request, SimCall } from './sim-call.js';
@@ -59,77 +55,50 @@ export interface ProcessParts {
 
 /** One run of a node: the real parts, put together as the server does it. */
 export class SimLife {
-  readonly writers = new WriterTable();
-  readonly counts = new LiveCounts(SLOTS);
-  readonly store: RecordStore;
-  readonly node: Node;
-  readonly hlc: HybridClock;
-  private readonly sweeper: Sweeper;
+  private readonly assembly: Assembly;
 
   private constructor(
     private readonly parts: ProcessParts,
-    saved: { clock: number; marks?: readonly number[]; members?: MemberList },
+    saved: SavedFacts,
   ) {
-    const { settings, clock, transport, engine, random, log } = parts;
-    const turn = new Turn(clock);
-    const writer = this.writers.index(writerId(transport.nodeId, parts.incarnation));
-    const marks = new FlushMarks(DATABASES, saved.marks);
-    this.hlc = new HybridClock(saved.clock, () => settings.maxClockDriftMs);
-    this.store = new RecordStore(engine, this.writers, this.counts, {
-      cacheBytes: () => settings.cacheBytes,
-      syncMode: () => settings.syncMode,
-      plan: () => turn.plan(),
-      admit: (db, record) => marks.admit(db, record),
-    });
-    turn.addStage('disk', () => this.store.flush());
-    const { address, nodeId } = transport;
-    const { replicas, vnodes } = settings;
-    const membership = new Membership(
-      () => ({
-        nodeId,
-        incarnation: parts.incarnation,
-        clientAddress: address,
+    const { settings, clock, transport } = parts;
+    this.assembly = new Assembly({
+      ...parts,
+      settings: {
+        replicas: settings.replicas,
+        vnodes: settings.vnodes,
+        databases: DATABASES,
         rack: '',
-        weight: 1,
-        shared: { replicas, vnodes, databases: DATABASES, format: 1 },
-      }),
-      address,
-      parts.seeds,
-      saved.members,
-    );
-    this.node = new Node(this.store, transport, membership, clock, this.hlc, writer, turn, log, {
-      replicas,
-      vnodes,
-      readQuorum: () => settings.readQuorum,
-      writeQuorum: () => settings.writeQuorum,
-      requestTimeout: () => settings.requestTimeoutMs,
+        readQuorum: () => settings.readQuorum,
+        writeQuorum: () => settings.writeQuorum,
+        requestTimeout: () => settings.requestTimeoutMs,
+        maxClockDrift: () => settings.maxClockDriftMs,
+        cacheSize: () => settings.cacheBytes,
+        appendfsync: () => settings.syncMode,
+      },
+      turn: new Turn(clock),
+      nodeId: transport.nodeId,
+      busAddress: transport.address,
+      clientAddress: () => transport.address,
       firstRequest: 1,
+      saved,
+      startCounting: () => (run) => run(),
     });
-    this.sweeper = new Sweeper(this.store, clock);
-    const keyspace = new ClusterKeyspace(
-      this.node,
-      this.store,
-      this.counts,
-      marks,
-      clock,
-      random,
-      this.hlc,
-      this.sweeper,
-      DATABASES,
-      (run) => run(),
-    );
-    this.node.start({
-      forwarded: (payload, reply) => this.forwarded(payload, reply),
-      query: (kind, payload, reply) => keyspace.answer(kind, payload, reply),
-      peerUp: (peer) => keyspace.tellMarks(peer),
-    });
-    this.sweeper.start();
+    this.assembly.start((payload, reply) => this.forwarded(payload, reply));
     this.syncEverySecond();
+  }
+
+  get node(): Node {
+    return this.assembly.node;
+  }
+
+  get store(): RecordStore {
+    return this.assembly.store;
   }
 
   /** Reads what the node kept about itself, then starts it. */
   static boot(parts: ProcessParts, done: (process: SimLife) => void): void {
-    parts.engine.getMany([CLOCK_ROW, FLUSH_ROW, MEMBERS_KEY], (error, [clock, marks, members]) => {
+    parts.engine.getMany([CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW], (error, [clock, marks, members]) => {
       if (error) throw error;
       done(
         new SimLife(parts, {
@@ -157,12 +126,11 @@ export class SimLife {
   /** A clean stop; `done` once everything is on disk, or false: it could not be written. */
   stop(done: (clean: boolean) => void): void {
     const { store, parts } = this;
-    this.node.stop();
-    this.sweeper.stop();
+    this.assembly.stop();
     parts.transport.close();
     store.whenSettled(() => {
       const clock = Buffer.alloc(8);
-      clock.writeDoubleBE(this.hlc.latest);
+      clock.writeDoubleBE(this.assembly.hlc.latest);
       const batch = parts.engine.batch();
       batch.put(CLOCK_ROW, clock);
       batch.write(true, (error) => done(error === null));
