@@ -4,6 +4,7 @@ import { LiveCounts } from '../storage/live-counts.js';
 import { RecordStore, type SyncMode } from '../storage/record-store.js';
 import { WriterTable, writerId } from '../storage/writers.js';
 import { FlushMarks } from './core/flush-marks.js';
+import type { Hints } from './core/hints.js';
 import { HybridClock } from './core/hlc.js';
 import type { Level } from './core/levels.js';
 import { type MemberList, Membership } from './core/membership.js';
@@ -18,6 +19,8 @@ import type { Turn } from './turn.js';
 export interface ClusterSettings {
   readonly replicas: number;
   readonly vnodes: number;
+  /** Whether other nodes stand in for dead home replicas. */
+  readonly sloppy: boolean;
   readonly databases: number;
   readonly rack: string;
   readonly readQuorum: () => Level;
@@ -97,9 +100,11 @@ export class Assembly {
       world.seeds,
       saved.members,
     );
-    this.node = new Node(this.store, transport, membership, clock, this.hlc, writer, turn, log, {
+    const hints: Hints = { keep: () => false, holds: () => true, full: true };
+    this.node = new Node(this.store, transport, membership, clock, this.hlc, writer, turn, log, hints, {
       replicas,
       vnodes,
+      sloppy: settings.sloppy,
       readQuorum: settings.readQuorum,
       writeQuorum: settings.writeQuorum,
       requestTimeout: settings.requestTimeout,

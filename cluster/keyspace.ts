@@ -254,7 +254,7 @@ export class ClusterKeyspace {
 
   private serverOf(slot: number): number {
     const { topology } = this.node;
-    return topology.isHome[slot] === 1 ? SELF : topology.firstLive[slot];
+    return topology.isHome[slot] === 1 ? SELF : topology.firstLiveHome(slot);
   }
 
   /** The first slot after `slot` that another node has to be asked for. */

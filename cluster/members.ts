@@ -42,7 +42,7 @@ export class Members {
     private readonly transport: Transport,
     private readonly store: RecordStore,
     private readonly log: Log,
-    private readonly ring: { readonly replicas: number; readonly vnodes: number },
+    private readonly ring: { readonly replicas: number; readonly vnodes: number; readonly sloppy: boolean },
     private readonly events: MemberEvents,
   ) {}
 
@@ -155,7 +155,8 @@ export class Members {
     this.peerOfAddress.set(own, SELF);
     const members: Member[] = [];
     for (const member of this.membership.members!) members[this.peerAt(member.busAddress)] = member;
-    const topology = new Topology(members, SELF, this.ring.replicas, this.ring.vnodes);
+    const { replicas, vnodes, sloppy } = this.ring;
+    const topology = new Topology(members, SELF, replicas, vnodes, sloppy);
     this.ready = true;
     this.events.formed(topology);
     for (const member of members.keys()) if (this.serving[member]) this.events.up(member);

@@ -29,4 +29,6 @@ export const Message = {
   QueryReply: 12,
   /** The sender's greeting, as JSON: its view of the members has changed. */
   News: 13,
+  /** group:u32 rank:u8 db:u8 slot:u16 key record -- one record of a write group, for the home replica at that rank, which is down. */
+  WriteHinted: 20,
 } as const;

@@ -2,6 +2,7 @@ import { CORRUPT, decodeRecord } from '../storage/record.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { fnv1a } from '../storage/writers.js';
 import { Coordinator, type CoordinatorOptions } from './core/coordinator.js';
+import type { Hints } from './core/hints.js';
 import type { HybridClock } from './core/hlc.js';
 import type { Membership } from './core/membership.js';
 import { type CallDone, PeerCalls } from './core/peer-calls.js';
@@ -19,6 +20,8 @@ import type { Turn } from './turn.js';
 export interface NodeOptions extends CoordinatorOptions {
   readonly replicas: number;
   readonly vnodes: number;
+  /** Whether other nodes stand in for dead home replicas. */
+  readonly sloppy: boolean;
 }
 
 /** What a node does for others beyond records: given by the room above, which alone knows what the payloads mean. */
@@ -58,14 +61,19 @@ export class Node {
     writer: number,
     private readonly turn: Turn,
     private readonly log: Log,
+    hints: Hints,
     private readonly options: NodeOptions,
   ) {
-    this.coordinator = new Coordinator(store, () => this.topology, transport, clock, hlc, writer, options);
+    const topology = () => this.topology;
+    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, writer, hints, options);
     this.calls = new PeerCalls(options.firstRequest);
-    this.replica = new Replica(store, transport, clock, hlc, log);
-    store.onCommitBegin = (seq) => this.coordinator.commitBegins(seq);
-    store.onCommitRecord = (entry, bytes, length) => this.coordinator.commitRecord(entry, bytes, length);
-    store.onCommitSent = (seq) => this.coordinator.commitSent(seq);
+    this.replica = new Replica(store, transport, clock, hlc, log, topology, hints);
+    const { groups } = this.coordinator;
+    store.onCommitBegin = (seq) => groups.commitBegins(seq);
+    store.onCommitRecord = (entry, bytes, length) => {
+      if (this.ready) groups.commitRecord(entry, bytes, length);
+    };
+    store.onCommitSent = (seq) => groups.commitSent(seq);
     store.onCommitEnd = (seq, error) => {
       this.coordinator.commitEnds(seq, error);
       this.replica.commitEnds(seq, error);
@@ -180,6 +188,8 @@ export class Node {
     switch (type) {
       case Message.Write:
         return this.replica.onWrite(peer, body);
+      case Message.WriteHinted:
+        return this.replica.onWriteHinted(peer, body);
       case Message.WriteEnd:
         return this.replica.onWriteEnd(peer, body);
       case Message.WriteAck:
@@ -225,7 +235,7 @@ export class Node {
     const group = body.u32();
     const ok = body.u8() === 1;
     if (!body.finished) return false;
-    this.coordinator.acknowledged(peer, group, ok);
+    this.coordinator.groups.acknowledged(peer, group, ok);
     return true;
   }
 

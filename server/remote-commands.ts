@@ -42,11 +42,11 @@ export class RemoteCommands {
     else call.finish(NOT_HOME);
   }
 
-  /** Only a home replica coordinates; the other node may see another ring for a moment. */
+  /** Only a home replica coordinates, or who stands in for one; the other node may see other nodes alive for a moment. */
   private mayRun(operation: Operation): boolean {
     const { topology } = this.executor.node;
     for (let i = 0; i < operation.count; i++) {
-      if (topology.isHome[operation.places[i].slot] === 0) return false;
+      if (!topology.holds(operation.places[i].slot)) return false;
     }
     return true;
   }

@@ -109,6 +109,7 @@ async function assemble(
     settings: {
       replicas: values.replicas,
       vnodes: values.vnodes,
+      sloppy: values.sloppy,
       databases: values.databases,
       rack: values.rack,
       readQuorum,

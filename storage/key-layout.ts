@@ -5,10 +5,12 @@
  *     'd' slot:u16 db:u8 hash:u32 key    -> record
  *     'x' expireAt:f64 <the data key>    -> nothing: the expiry index
  *     'm' name                           -> small facts of this node (clock lease, flush marks, members)
+ *     'h' length:u16 name <the data key> -> sinceMs:f64 order:f64: the member of this name lacks the key's newest record
  */
 const DATA = 0x64;
 const EXPIRY = 0x78;
 const META = 0x6d;
+const HINT = 0x68;
 
 export const SLOTS = 16384;
 /** Bytes in front of the key in a data key. */
@@ -88,4 +90,24 @@ export function expiryRange(now: number): { from: Buffer; to: Buffer } {
 
 export function metaKey(name: string): Buffer {
   return Buffer.from(`${String.fromCharCode(META)}${name}`, 'latin1');
+}
+
+/** The hint for a member about a key. */
+export function hintKey(target: string, dataKeyBytes: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(3 + target.length + dataKeyBytes.length);
+  out[0] = HINT;
+  out.writeUInt16BE(target.length, 1);
+  out.latin1Write(target, 3);
+  dataKeyBytes.copy(out, 3 + target.length);
+  return out;
+}
+
+export function parseHintKey(bytes: Buffer): { target: string; data: DataKey } {
+  const end = 3 + bytes.readUInt16BE(1);
+  return { target: bytes.latin1Slice(3, end), data: parseDataKey(bytes, end) };
+}
+
+/** All hints. */
+export function hintRange(): { from: Buffer; to: Buffer } {
+  return { from: Buffer.from([HINT]), to: Buffer.from([HINT + 1]) };
 }

@@ -23,8 +23,8 @@ export class RecordEntry {
   verifiedEpoch = 0;
   /** The coordinator's: operations wait for this copy to be read and verified; newcomers queue behind them. */
   gated = false;
-  /** The coordinator's: the record has to be sent to the key's other replicas with the group that carries it. */
-  replicate = false;
+  /** The coordinator's: what carries the record to the key's other replicas with the next group commit; null = nothing does. */
+  replicate: object | null = null;
   /**
    * The coordinator's: what it made and sent to others but could not write here. It must be known to the next version made under
    * the same name, which claims to have seen it. The entry stays pinned meanwhile.
@@ -94,7 +94,7 @@ export class RecordCache {
   forget(entry: RecordEntry): void {
     entry.record = undefined;
     entry.verifiedEpoch = 0;
-    entry.replicate = false;
+    entry.replicate = null;
   }
 
   forEach(visit: (entry: RecordEntry) => void): void {

@@ -77,6 +77,8 @@ export class RecordStore {
   private flushPlanned = false;
   private readonly scratch: RecordScratch;
   private extraRows: { key: Buffer; value: Buffer | null }[] = [];
+  /** The group that carries the rows put now: the one that gathers, or the one being handed over. */
+  private rowsSeq = 1;
   private pendingBytes = 0;
   private settledWaiters: { seq: number; run: Done }[] = [];
 
@@ -158,11 +160,19 @@ export class RecordStore {
     this.plan();
   }
 
-  /** Adds a row of this node's own (meta facts, index rows) to the group that gathers now; null deletes. */
+  /**
+   * Adds a row of this node's own (meta facts, index rows) to the group that gathers now, or to the one whose records are just being
+   * handed over; null deletes. Returns that group's number.
+   */
   putRow(key: Buffer, value: Buffer | null): number {
     this.extraRows.push({ key, value });
     this.plan();
-    return this.currentSeq;
+    return this.rowsSeq;
+  }
+
+  /** Calls back once a group that is not over yet is in the log, or with the error by which it is not. */
+  whenOver(seq: number, run: Done): void {
+    this.settledWaiters.push({ seq, run });
   }
 
   /**
@@ -171,11 +181,13 @@ export class RecordStore {
    */
   whenSettled(run: Done): void {
     if (this.idle) run(null);
-    else
-      this.settledWaiters.push({
-        seq: this.gathering.length + this.extraRows.length > 0 ? this.currentSeq : this.currentSeq - 1,
-        run,
-      });
+    else this.whenOver(this.lastSeq, run);
+  }
+
+  /** The last group that anything is in. */
+  private get lastSeq(): number {
+    if (this.gathering.length > 0) return this.currentSeq;
+    return this.extraRows.length > 0 ? this.rowsSeq : this.currentSeq - 1;
   }
 
   /** A snapshot of the engine's rows; see `whenSettled`. */
@@ -279,15 +291,17 @@ export class RecordStore {
   private startCommit(): void {
     const seq = this.currentSeq++;
     const entries = this.gathering;
-    const rows = this.extraRows;
     this.gathering = [];
-    this.extraRows = [];
     this.pendingBytes = 0;
     this.writing = true;
     this.onCommitBegin(seq);
     const batch = this.engine.batch();
     for (const entry of entries) this.addToBatch(batch, entry);
     this.onCommitSent(seq);
+    // Not before: rows about a record (a hint for it, say) are added while it is encoded, and go with it.
+    const rows = this.extraRows;
+    this.extraRows = [];
+    this.rowsSeq = this.currentSeq;
     for (const row of rows) {
       if (row.value === null) batch.del(row.key);
       else batch.put(row.key, row.value);

@@ -22,6 +22,10 @@ export class AckCount {
     return true;
   }
 
+  hasAnswered(replica: number): boolean {
+    return this.answered.has(replica);
+  }
+
   state(needed: number): QuorumState {
     if (this.yes >= needed) return 'won';
     return this.yes + this.waiting < needed ? 'lost' : 'pending';

@@ -1,5 +1,6 @@
 import { dataKey } from '../../storage/key-layout.js';
 import { type KeyRecord, STRING } from '../../storage/record.js';
+import type { RecordEntry } from '../../storage/record-cache.js';
 import { RecordScratch } from '../../storage/record-scratch.js';
 import { StoreBench } from '../../storage/record-store.test-support.js';
 import { fnv1a, writerId } from '../../storage/writers.js';
@@ -9,6 +10,7 @@ import { FrameReader } from '../transport/frame-reader.js';
 import { FrameWriter } from '../transport/frame-writer.js';
 import type { Transport } from '../transport.js';
 import { Coordinator } from './coordinator.js';
+import type { Hints } from './hints.js';
 import { HybridClock, hlcFromMs } from './hlc.js';
 import { Operation } from './operation.js';
 import { Replica } from './replica.js';
@@ -56,6 +58,23 @@ export class TestOperation extends Operation {
   }
 }
 
+/** Remembers who lacks what. */
+class HintsInMemory implements Hints {
+  /** `home key` of every hint. */
+  readonly kept = new Set<string>();
+  full = false;
+
+  keep(home: number, { key }: RecordEntry): boolean {
+    if (this.full) return false;
+    this.kept.add(`${home} ${key}`);
+    return true;
+  }
+
+  holds({ key }: RecordEntry): boolean {
+    return [...this.kept].some((hint) => hint.endsWith(` ${key}`));
+  }
+}
+
 /**
  * Node 0 of a cluster whose other members are the test: its disk, its turns and what the peers say move only when told. All
  * of it in slot `slot`, of which node 0 is the first home replica.
@@ -67,6 +86,7 @@ export class CoreBench {
   readonly coordinator: Coordinator;
   readonly replica: Replica;
   readonly slot: number;
+  readonly hints = new HintsInMemory();
   now = START_MS;
   /** Peers that cannot be sent anything, though nobody has said that they are down. */
   readonly deaf = new Set<number>();
@@ -74,7 +94,7 @@ export class CoreBench {
   private readonly frames = new Map<number, FrameWriter>();
   private readonly scratch = new RecordScratch(this.disk.writers);
 
-  constructor(members = 3) {
+  constructor(members = 3, sloppy = false) {
     const list = Array.from({ length: members }, (_, i) => ({
       name: `node${i}`,
       rack: '',
@@ -83,7 +103,7 @@ export class CoreBench {
       busAddress: `node${i}:1`,
       clientAddress: `node${i}:2`,
     }));
-    this.topology = new Topology(list, 0, 3, 8);
+    this.topology = new Topology(list, 0, 3, 8, sloppy);
     for (let peer = 1; peer < members; peer++) this.topology.setAlive(peer, true);
     this.slot = this.topology.firstLive.indexOf(0);
     const clock: Clock = {
@@ -97,16 +117,20 @@ export class CoreBench {
     } as unknown as Transport;
     const hlc = new HybridClock(0, () => 60_000);
     const { store } = this;
-    this.coordinator = new Coordinator(store, () => this.topology, transport, clock, hlc, this.disk.writer, {
+    const topology = () => this.topology;
+    const { hints, disk } = this;
+    const options = {
       readQuorum: () => -1,
       writeQuorum: () => -1,
       requestTimeout: () => 1000,
       firstRequest: 1,
-    });
-    this.replica = new Replica(store, transport, clock, hlc, QUIET);
-    store.onCommitBegin = (seq) => this.coordinator.commitBegins(seq);
-    store.onCommitRecord = (entry, bytes, length) => this.coordinator.commitRecord(entry, bytes, length);
-    store.onCommitSent = (seq) => this.coordinator.commitSent(seq);
+    };
+    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, disk.writer, hints, options);
+    this.replica = new Replica(store, transport, clock, hlc, QUIET, topology, hints);
+    const { groups } = this.coordinator;
+    store.onCommitBegin = (seq) => groups.commitBegins(seq);
+    store.onCommitRecord = (entry, bytes, length) => groups.commitRecord(entry, bytes, length);
+    store.onCommitSent = (seq) => groups.commitSent(seq);
     store.onCommitEnd = (seq, error) => {
       this.coordinator.commitEnds(seq, error);
       this.replica.commitEnds(seq, error);

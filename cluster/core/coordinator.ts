@@ -7,6 +7,7 @@ import type { Clock } from '../environment.js';
 import { Message } from '../messages.js';
 import type { Transport } from '../transport.js';
 import { applyRecord } from './apply.js';
+import type { Hints } from './hints.js';
 import type { HybridClock } from './hlc.js';
 import { KeyRead, type ReadEffects, type ReadOwner } from './key-read.js';
 import { type Level, majority, replicasNeeded } from './levels.js';
@@ -14,7 +15,7 @@ import type { Operation } from './operation.js';
 import type { Topology } from './topology.js';
 import { recallUnwritten } from './unwritten.js';
 import { highestHlc, supersede } from './version.js';
-import { WriteGroup } from './write-group.js';
+import { WriteGroups } from './write-groups.js';
 
 export interface CoordinatorOptions {
   /** Requests are numbered from here on, up to 2^32 - 1. By chance: a late answer to a life before is not taken for one to this. */
@@ -41,13 +42,10 @@ interface Gate {
 export class Coordinator implements ReadEffects {
   readonly counters = { quorumReads: 0, localReads: 0, repairs: 0, verified: 0, writes: 0, timeouts: 0 };
   private readonly gates = new Map<RecordEntry, Gate>();
-  private readonly gathering: (WriteGroup | undefined)[] = [];
-  private readonly groups = new Map<number, WriteGroup>();
-  private readonly groupsOfSeq = new Map<number, WriteGroup[]>();
+  readonly groups: WriteGroups;
   private readonly reads = new Map<number, { read: KeyRead; peer: number }>();
   /** Reads that saw what is on its way to the log in the group commits `from` to `seq`. */
   private commitWaiters: { from: number; seq: number; operation: Operation }[] = [];
-  private readonly committing: (WriteGroup | undefined)[] = [];
   private readonly scratch: RecordScratch;
   private nextId: number;
 
@@ -58,10 +56,18 @@ export class Coordinator implements ReadEffects {
     private readonly clock: Clock,
     private readonly hlc: HybridClock,
     readonly writer: number,
+    private readonly hints: Hints,
     private readonly options: CoordinatorOptions,
   ) {
     this.scratch = new RecordScratch(store.writers);
     this.nextId = options.firstRequest;
+    this.groups = new WriteGroups(
+      topology,
+      transport,
+      hints,
+      () => this.takeId(),
+      () => clock.now(),
+    );
   }
 
   get writers(): WriterTable {
@@ -70,7 +76,7 @@ export class Coordinator implements ReadEffects {
 
   /** Requests under way, for INFO. */
   get inFlight(): number {
-    return this.reads.size + this.gates.size + this.groups.size + this.commitWaiters.length;
+    return this.reads.size + this.gates.size + this.groups.underWay + this.commitWaiters.length;
   }
 
   /**
@@ -89,7 +95,7 @@ export class Coordinator implements ReadEffects {
   /** One of the fetches an operation waited for is there. */
   fetched(operation: Operation): void {
     if (--operation.pending > 0) return;
-    operation.failure ??= lostWhileWaiting(operation);
+    operation.failure ??= lostWhileWaiting(operation) ?? this.outOfReach(operation);
     if (operation.failure !== null) {
       this.release(operation);
       operation.finish(operation.failure);
@@ -97,8 +103,10 @@ export class Coordinator implements ReadEffects {
     }
     if (operation.isWrite) recallUnwritten(this.store, operation);
     operation.run();
-    if (operation.wrote) this.joinGroup(operation);
-    else this.finishRead(operation);
+    if (operation.wrote) {
+      this.counters.writes++;
+      operation.group!.add(operation);
+    } else this.finishRead(operation);
     this.release(operation);
   }
 
@@ -108,7 +116,7 @@ export class Coordinator implements ReadEffects {
     const record = entry.record ?? null;
     const hlc = this.hlc.next(this.clock.now(), highestHlc(record));
     const next = supersede(record, this.writer, hlc, type, payload, expireAt, this.writers);
-    entry.replicate = true;
+    this.groups.carry(operation, entry);
     operation.wrote = true;
     this.store.put(entry, next);
   }
@@ -132,8 +140,11 @@ export class Coordinator implements ReadEffects {
   }
 
   repair(read: KeyRead, replica: number, record: KeyRecord): void {
+    const topology = this.topology();
+    // Who only stands in keeps what it was given to hand on, nothing else.
+    if (!topology.homes(read.slot).includes(replica)) return;
     this.counters.repairs++;
-    if (replica === this.topology().self) {
+    if (replica === topology.self) {
       if (read.entry !== undefined) applyRecord(this.store, read.entry, record);
       return;
     }
@@ -162,13 +173,6 @@ export class Coordinator implements ReadEffects {
 
   // --- replicas' answers, time, members ---
 
-  acknowledged(peer: number, groupId: number, ok: boolean): void {
-    const group = this.groups.get(groupId);
-    if (group === undefined) return;
-    group.answer(peer, ok);
-    if (group.acks.complete) this.groups.delete(groupId);
-  }
-
   /** A member is gone: nothing is expected of it any more. */
   peerDown(peer: number): void {
     for (const [id, asked] of [...this.reads]) {
@@ -176,22 +180,13 @@ export class Coordinator implements ReadEffects {
       this.reads.delete(id);
       asked.read.lost(peer);
     }
-    for (const [id, group] of [...this.groups]) {
-      if (!group.homes.peers.includes(peer)) continue;
-      group.answer(peer, false);
-      if (group.acks.complete) this.groups.delete(id);
-    }
+    this.groups.peerDown(peer);
   }
 
   /** To be called some times a second. */
   tick(): void {
     const limit = this.clock.now() - this.options.requestTimeout();
-    for (const [id, group] of this.groups) {
-      if (group.startedMs > limit) continue;
-      this.groups.delete(id);
-      if (group.waiting > 0) this.counters.timeouts++;
-      group.expire();
-    }
+    this.counters.timeouts += this.groups.expire(limit);
     for (const [id, asked] of [...this.reads]) {
       if (asked.read.startedMs > limit) continue;
       this.reads.delete(id);
@@ -200,66 +195,9 @@ export class Coordinator implements ReadEffects {
     }
   }
 
-  // --- group commit ---
-
-  /** The store begins to write a group: every record of it goes to the peers in the same breath. */
-  commitBegins(seq: number): void {
-    const groups: WriteGroup[] = [];
-    for (const group of this.gathering) if (group !== undefined) groups.push(group);
-    this.gathering.length = 0;
-    if (groups.length === 0) return;
-    this.groupsOfSeq.set(seq, groups);
-    for (const group of groups) this.committing[group.homes.index] = group;
-  }
-
-  /** One record of the group that is being written, encoded. */
-  commitRecord(entry: RecordEntry, bytes: Buffer, length: number): void {
-    if (!entry.replicate) return;
-    entry.replicate = false;
-    const group = this.committing[this.topology().homeSetOf[entry.slot]];
-    if (group === undefined) return;
-    group.records++;
-    for (const peer of group.homes.peers) {
-      const out = this.transport.writer(peer);
-      if (out === undefined) continue;
-      out.begin();
-      out.u8(Message.Write);
-      out.u32(group.id);
-      out.u8(entry.db);
-      out.u16(entry.slot);
-      out.latin1(entry.key);
-      out.bytes(bytes, 0, length);
-      out.end();
-    }
-  }
-
-  /** All records of the group are in the peers' frames. */
-  commitSent(seq: number): void {
-    for (const group of this.groupsOfSeq.get(seq) ?? []) {
-      this.committing[group.homes.index] = undefined;
-      if (group.homes.peers.length > 0) this.groups.set(group.id, group);
-      for (const peer of group.homes.peers) {
-        const out = this.transport.writer(peer);
-        if (out !== undefined) {
-          out.begin();
-          out.u8(Message.WriteEnd);
-          out.u32(group.id);
-          out.u32(group.records);
-          if (out.end()) continue;
-        }
-        group.answer(peer, false);
-      }
-      if (group.acks.complete) this.groups.delete(group.id);
-    }
-  }
-
+  /** A group commit is in the log, or has failed. */
   commitEnds(seq: number, error: Error | null): void {
-    const { self } = this.topology();
-    for (const group of this.groupsOfSeq.get(seq) ?? []) {
-      group.answer(self, error === null, error);
-      if (group.acks.complete) this.groups.delete(group.id);
-    }
-    this.groupsOfSeq.delete(seq);
+    this.groups.commitEnds(seq, error);
     const waiting = this.commitWaiters;
     this.commitWaiters = [];
     for (const waiter of waiting) {
@@ -304,8 +242,13 @@ export class Coordinator implements ReadEffects {
     key: string,
     needed: number,
     topology: Topology,
+    isGate = false,
   ): void {
-    const entry = topology.isHome[slot] === 1 ? this.store.pin(db, slot, key) : undefined;
+    const set = topology.setOf(slot);
+    const liveHomes = set.reachable - set.standIns.length;
+    // The copy of a stand-in is in part: it is an answer only where home replicas are too few.
+    const own = isGate || topology.isHome[slot] === 1 || (set.standsFor !== -1 && liveHomes < needed);
+    const entry = own ? this.store.pin(db, slot, key) : undefined;
     const read = new KeyRead(
       owner,
       index,
@@ -322,22 +265,19 @@ export class Coordinator implements ReadEffects {
     );
     const candidates: number[] = [];
     for (const member of topology.homes(slot)) if (topology.alive[member]) candidates.push(member);
+    for (const { member } of set.standIns) candidates.push(member);
     read.start(candidates);
   }
 
   private fetchForWrite(operation: Operation, topology: Topology): void {
-    const { n } = topology;
-    operation.needed = replicasNeeded(operation.writeLevel, n, this.options.writeQuorum());
+    operation.needed = replicasNeeded(operation.writeLevel, topology.n, this.options.writeQuorum());
+    operation.failure = this.outOfReach(operation);
+    if (operation.failure !== null) return;
     for (let i = 0; i < operation.count; i++) {
       const place = operation.places[i];
       const { slot } = place;
       const entry = this.store.pin(place.db, slot, place.key);
       place.entry = entry;
-      const live = n === 1 ? 1 : topology.liveHomes(slot);
-      if (live < operation.needed) {
-        operation.failure ??= `NOQUORUM ${live} of ${operation.needed} needed replicas are reachable; the write was not applied`;
-        continue;
-      }
       if (!entry.gated && this.mayWrite(entry, slot, topology)) continue;
       // Before the gate opens: it may pass at once.
       operation.pending++;
@@ -345,6 +285,20 @@ export class Coordinator implements ReadEffects {
       else this.openGate(entry, operation, topology);
     }
     if (this.store.writeError !== null && operation.failure === null) this.checkDisk(operation);
+  }
+
+  /** Why the operation's writes cannot reach as many replicas as they need: a whole error line, or null. */
+  private outOfReach(operation: Operation): string | null {
+    const topology = this.topology();
+    if (!operation.isWrite || topology.n === 1) return null;
+    for (let i = 0; i < operation.count; i++) {
+      const { reachable, standsFor } = topology.setOf(operation.places[i].slot);
+      if (reachable < operation.needed)
+        return `NOQUORUM ${reachable} of ${operation.needed} needed replicas are reachable; the write was not applied`;
+      if (standsFor !== -1 && this.hints.full)
+        return 'OVERLOADED no more hints can be kept for the home replicas; the write was not applied';
+    }
+    return null;
   }
 
   /** After a failed write one operation at a time is let through to see whether the disk has recovered. */
@@ -371,7 +325,9 @@ export class Coordinator implements ReadEffects {
     this.counters.verified++;
     // Enough replicas that one of them has every acknowledged write, as far as they are alive.
     const overlap = Math.max(majority(topology.n), topology.n - operation.needed + 1);
-    const needed = Math.min(topology.liveHomes(entry.slot), overlap);
+    // A stand-in may know nothing of the key: whoever asks it asks one more.
+    const { reachable, standIns } = topology.setOf(entry.slot);
+    const needed = Math.min(reachable, overlap + standIns.length);
     const epoch = topology.trustEpoch;
     const owner: ReadOwner = {
       readDone: (read, record, failed) => {
@@ -384,7 +340,7 @@ export class Coordinator implements ReadEffects {
         this.passGate(gate, failure);
       },
     };
-    this.startRead(owner, 0, entry.db, entry.slot, entry.key, needed, topology);
+    this.startRead(owner, 0, entry.db, entry.slot, entry.key, needed, topology, true);
   }
 
   private passGate(gate: Gate, failure: string | null): void {
@@ -410,18 +366,6 @@ export class Coordinator implements ReadEffects {
     // What is not yet in the log must not be seen: the reader would have seen a value that a crash can take back.
     if (seq > 0) this.commitWaiters.push({ from, seq, operation });
     else operation.finish(null);
-  }
-
-  private joinGroup(operation: Operation): void {
-    this.counters.writes++;
-    const topology = this.topology();
-    const index = topology.homeSetOf[operation.places[0].slot];
-    let group = this.gathering[index];
-    if (group === undefined) {
-      group = new WriteGroup(this.takeId(), topology.homeSets[index], this.clock.now(), topology.n);
-      this.gathering[index] = group;
-    }
-    group.add(operation);
   }
 
   private release(operation: Operation): void {

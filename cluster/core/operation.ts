@@ -3,6 +3,7 @@ import type { RecordEntry } from '../../storage/record-cache.js';
 import type { LoadWaiter } from '../../storage/record-store.js';
 import type { KeyRead, ReadOwner } from './key-read.js';
 import { DEFAULT, type Level } from './levels.js';
+import type { WriteGroup } from './write-group.js';
 
 /** One key of an operation. */
 export class KeyPlace {
@@ -48,6 +49,8 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   /** The coordinator's: replicas that must have the write. */
   needed = 0;
   wrote = false;
+  /** The coordinator's: what carries its writes to their replicas. */
+  group: WriteGroup | null = null;
   coordinator: { fetched(operation: Operation): void } | null = null;
 
   addKey(db: number, slot: number, key: string): void {
@@ -96,6 +99,7 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
     this.count = 0;
     this.failure = null;
     this.wrote = false;
+    this.group = null;
     this.pending = 0;
   }
 

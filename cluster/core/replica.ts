@@ -1,3 +1,4 @@
+import { SLOTS } from '../../storage/key-layout.js';
 import { CORRUPT, decodeRecord, type KeyRecord } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import { RecordScratch } from '../../storage/record-scratch.js';
@@ -8,7 +9,9 @@ import { Message } from '../messages.js';
 import type { FrameReader } from '../transport/frame-reader.js';
 import type { Transport } from '../transport.js';
 import { applyRecord } from './apply.js';
+import type { Hints } from './hints.js';
 import type { HybridClock } from './hlc.js';
+import type { Topology } from './topology.js';
 import { digestA, digestB } from './version.js';
 
 /** A group of writes on its way in from one coordinator. */
@@ -44,6 +47,8 @@ export class Replica {
     private readonly clock: Clock,
     private readonly hlc: HybridClock,
     private readonly log: Log,
+    private readonly topology: () => Topology,
+    private readonly hints: Hints,
   ) {
     this.scratch = new RecordScratch(store.writers);
   }
@@ -53,7 +58,16 @@ export class Replica {
     const groupId = body.u32();
     const group = this.groupOf(peer, groupId);
     if (group === undefined) return false;
-    return this.takeRecord(body, peer, groupId, group);
+    return this.takeRecord(body, peer, groupId, group, null);
+  }
+
+  /** A record for a home replica that is down: we stand in for the one at `rank` of the slot's preference list. */
+  onWriteHinted(peer: number, body: FrameReader): boolean {
+    const groupId = body.u32();
+    const rank = body.u8();
+    const group = this.groupOf(peer, groupId);
+    if (group === undefined || rank >= this.topology().n) return false;
+    return this.takeRecord(body, peer, groupId, group, rank);
   }
 
   onWriteEnd(peer: number, body: FrameReader): boolean {
@@ -77,7 +91,7 @@ export class Replica {
 
   /** A newer record for us, from a read that saw we lacked it. */
   onRepair(body: FrameReader): boolean {
-    return this.takeRecord(body, -1, 0, undefined);
+    return this.takeRecord(body, -1, 0, undefined, null);
   }
 
   onRead(peer: number, body: FrameReader): boolean {
@@ -122,12 +136,13 @@ export class Replica {
     peer: number,
     groupId: number,
     group: IncomingGroup | undefined,
+    rank: number | null,
   ): boolean {
     const db = body.u8();
     const slot = body.u16();
     const key = body.latin1();
     const bytes = body.bytes(body.left);
-    if (!body.ok) return false;
+    if (!body.ok || slot >= SLOTS) return false;
     const record = decodeRecord(fnv1a(key), this.store.writers, bytes, 0, bytes.length);
     if (record === CORRUPT) return false;
     if (group !== undefined) group.received++;
@@ -135,7 +150,14 @@ export class Replica {
       if (group !== undefined) group.ok = false;
       return true;
     }
+    const topology = this.topology();
+    // A late repair for somebody who no longer stands in: nobody would ever take it from here.
+    if (group === undefined && topology.isHome[slot] === 0) return true;
     const entry = this.store.pin(db, slot, key);
+    if (rank !== null && !this.keepHint(topology.homes(slot)[rank], entry, group!)) {
+      this.store.unpin(entry);
+      return true;
+    }
     if (entry.record !== undefined) {
       this.apply(entry, record, group);
       return true;
@@ -162,6 +184,14 @@ export class Replica {
     // Unchanged is not yet durable: the version may have come moments ago and still be on its way to the log.
     if (group !== undefined && entry.dirtySeq > group.seq) group.seq = entry.dirtySeq;
     this.store.unpin(entry);
+  }
+
+  /** The hint is in the log before the group is acknowledged. */
+  private keepHint(home: number, entry: RecordEntry, group: IncomingGroup): boolean {
+    const kept = this.hints.keep(home, entry);
+    if (kept) group.seq = Math.max(group.seq, this.store.currentSeq);
+    else group.ok = false;
+    return kept;
   }
 
   private admitClock(record: KeyRecord): boolean {

@@ -1,4 +1,5 @@
 import { SLOTS } from '../../storage/key-layout.js';
+import { ReplicaSets } from './replica-sets.js';
 import { buildRing, type Ring, type RingMember } from './ring.js';
 
 export interface Member extends RingMember {
@@ -9,15 +10,31 @@ export interface Member extends RingMember {
   readonly clientAddress: string;
 }
 
-/** The replicas that a group of slots has in common. */
-export interface HomeSet {
-  readonly index: number;
-  /** Members' indexes without this node. */
-  readonly peers: readonly number[];
-  readonly includesSelf: boolean;
+/** A node beyond the home replicas that takes the writes of a dead one. Another type than a home: never counted as one. */
+export interface StandIn {
+  readonly member: number;
+  /** The home replica it keeps hints for. */
+  readonly home: number;
+  /** That home's place in the slots' preference lists: its name on the wire. */
+  readonly rank: number;
 }
 
-/** No live home replica. */
+/** Who takes the writes of a group of slots while nobody comes or goes. */
+export interface ReplicaSet {
+  /** Live home replicas without this node. */
+  readonly peers: readonly number[];
+  /** This node is a home replica. */
+  readonly includesSelf: boolean;
+  readonly standIns: readonly StandIn[];
+  /** The home this node stands in for; -1: none. */
+  readonly standsFor: number;
+  /** Dead home replicas that nobody stands in for: who coordinates keeps a hint for them. */
+  readonly missing: readonly number[];
+  /** How many can confirm a write: live home replicas and stand-ins. */
+  readonly reachable: number;
+}
+
+/** No live replica. */
 export const NOBODY = 0xffff;
 
 /**
@@ -27,9 +44,10 @@ export const NOBODY = 0xffff;
 export class Topology {
   /** Replicas of each key: N, or the number of members when there are fewer. */
   readonly n: number;
-  readonly homeSets: HomeSet[] = [];
-  readonly homeSetOf = new Uint16Array(SLOTS);
-  /** The first live home replica of each slot, which coordinates its writes; NOBODY when all are down. */
+  /**
+   * Who coordinates the writes of each slot: the first live home replica; in a sloppy cluster, when all of them are down, the first
+   * of the other live nodes; NOBODY when there is none.
+   */
   readonly firstLive = new Uint16Array(SLOTS);
   /** 1 where this node is a home replica. */
   readonly isHome = new Uint8Array(SLOTS);
@@ -40,24 +58,38 @@ export class Topology {
    */
   trustEpoch = 1;
   private readonly ring: Ring;
+  private readonly sets: ReplicaSets;
 
   constructor(
     readonly members: readonly Member[],
     readonly self: number,
     replicas: number,
     vnodes: number,
+    /** Whether nodes beyond the home replicas stand in for dead ones (Dynamo 4.6). */
+    readonly sloppy = false,
   ) {
     this.n = Math.min(replicas, members.length);
     this.ring = buildRing(members, vnodes);
     this.alive = new Uint8Array(members.length);
     this.alive[self] = 1;
-    this.groupHomes();
+    this.sets = new ReplicaSets(this.ring.preference, this.n, self, sloppy);
+    for (let slot = 0; slot < SLOTS; slot++) this.isHome[slot] = this.homes(slot).includes(self) ? 1 : 0;
     this.refresh();
   }
 
   /** The slot's home replicas, best first. */
   homes(slot: number): Uint16Array {
     return this.ring.preference[slot].subarray(0, this.n);
+  }
+
+  /** Who takes the slot's writes now. The same object for slots that have the same, until somebody comes or goes. */
+  setOf(slot: number): ReplicaSet {
+    return this.sets.of(slot);
+  }
+
+  /** Whether this node may coordinate the slot: as a home replica, or in the place of one. */
+  holds(slot: number): boolean {
+    return this.isHome[slot] === 1 || this.setOf(slot).standsFor !== -1;
   }
 
   setAlive(member: number, alive: boolean): void {
@@ -73,39 +105,20 @@ export class Topology {
     return live;
   }
 
-  private refresh(): void {
-    const { preference } = this.ring;
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const list = preference[slot];
-      let at = 0;
-      while (at < this.n && this.alive[list[at]] === 0) at++;
-      this.firstLive[slot] = at < this.n ? list[at] : NOBODY;
-    }
+  /** The first live home replica; NOBODY when all are down. Who stands in for them knows only part of the data. */
+  firstLiveHome(slot: number): number {
+    for (const member of this.homes(slot)) if (this.alive[member] === 1) return member;
+    return NOBODY;
   }
 
-  private groupHomes(): void {
-    const ofList = new Map<Uint16Array, HomeSet>();
-    const byName = new Map<string, HomeSet>();
+  private refresh(): void {
+    this.sets.refresh(this.alive);
+    const reach = this.sloppy ? this.members.length : this.n;
     for (let slot = 0; slot < SLOTS; slot++) {
       const list = this.ring.preference[slot];
-      let set = ofList.get(list);
-      if (set === undefined) {
-        const homes = [...this.homes(slot)].sort((a, b) => a - b);
-        const name = homes.join();
-        set = byName.get(name) ?? this.addHomeSet(homes);
-        byName.set(name, set);
-        ofList.set(list, set);
-      }
-      this.homeSetOf[slot] = set.index;
-      this.isHome[slot] = set.includesSelf ? 1 : 0;
+      let at = 0;
+      while (at < reach && this.alive[list[at]] === 0) at++;
+      this.firstLive[slot] = at < reach ? list[at] : NOBODY;
     }
-  }
-
-  private addHomeSet(homes: readonly number[]): HomeSet {
-    const index = this.homeSets.length;
-    const peers = homes.filter((member) => member !== this.self);
-    const set = { index, peers, includesSelf: homes.includes(this.self) };
-    this.homeSets.push(set);
-    return set;
   }
 }

@@ -1,6 +1,7 @@
+import type { RecordEntry } from '../../storage/record-cache.js';
 import { AckCount } from './ack-count.js';
 import type { Operation } from './operation.js';
-import type { HomeSet } from './topology.js';
+import type { ReplicaSet } from './topology.js';
 
 /**
  * The writes of one turn that go to the same replicas: they travel together, are committed together on each replica, and so
@@ -8,33 +9,58 @@ import type { HomeSet } from './topology.js';
  */
 export class WriteGroup {
   readonly acks: AckCount;
+  /** The keys written. */
+  readonly entries: RecordEntry[] = [];
   private operations: Operation[] = [];
   /** Records sent to each peer; they apply the group only when they have got all. */
   records = 0;
 
   constructor(
     readonly id: number,
-    readonly homes: HomeSet,
+    readonly set: ReplicaSet,
     /** Unix ms. */
     readonly startedMs: number,
-    replicas: number,
   ) {
-    this.acks = new AckCount(replicas);
+    this.acks = new AckCount(set.reachable);
   }
 
   get waiting(): number {
     return this.operations.length;
   }
 
+  /** This node's own commit counts: it is a home replica, or stands in for one. */
+  get countsSelf(): boolean {
+    return this.set.includesSelf || this.set.standsFor !== -1;
+  }
+
   add(operation: Operation): void {
     this.operations.push(operation);
   }
 
-  /** A replica's answer; settles every operation whose outcome it decides. */
-  answer(replica: number, ok: boolean, localError: Error | null = null): void {
-    if (!this.acks.answer(replica, ok) || this.operations.length === 0) return;
-    const still: Operation[] = [];
+  /** Takes over all of a group that has not been sent either; their keys have the same home replicas. */
+  absorb(other: WriteGroup): void {
+    for (const entry of other.entries) {
+      entry.replicate = this;
+      this.entries.push(entry);
+    }
+    for (const operation of other.operations) operation.group = this;
+    this.operations.push(...other.operations);
+    other.entries.length = 0;
+    other.operations = [];
+  }
+
+  /** The home that lacks the group when this replica has not confirmed it. */
+  homeOf(replica: number): number {
+    for (const { member, home } of this.set.standIns) if (member === replica) return home;
+    return replica;
+  }
+
+  /** A replica's answer; settles every operation whose outcome it decides. False when it had answered before. */
+  answer(replica: number, ok: boolean, localError: Error | null = null): boolean {
+    if (!this.acks.answer(replica, ok)) return false;
     const settled = this.operations;
+    if (settled.length === 0) return true;
+    const still: Operation[] = [];
     this.operations = still;
     for (const operation of settled) {
       const state = this.acks.state(operation.needed);
@@ -42,6 +68,7 @@ export class WriteGroup {
       else if (state === 'lost') operation.finish(lostText(this.acks, operation.needed, localError));
       else still.push(operation);
     }
+    return true;
   }
 
   /** No more waiting: what is not won is lost. */

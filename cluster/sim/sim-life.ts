@@ -25,6 +25,7 @@ export interface SimSettings {
   readonly writeQuorum: Level;
   readonly syncMode: SyncMode;
   readonly vnodes: number;
+  readonly sloppy: boolean;
   readonly requestTimeoutMs: number;
   readonly maxClockDriftMs: number;
   readonly cacheBytes: number;
@@ -36,6 +37,7 @@ export const USUAL: SimSettings = {
   writeQuorum: QUORUM,
   syncMode: 'everysec',
   vnodes: 8,
+  sloppy: false,
   requestTimeoutMs: 2000,
   maxClockDriftMs: 500,
   cacheBytes: 1 << 20,
@@ -67,6 +69,7 @@ export class SimLife {
       settings: {
         replicas: settings.replicas,
         vnodes: settings.vnodes,
+        sloppy: settings.sloppy,
         databases: DATABASES,
         rack: '',
         readQuorum: () => settings.readQuorum,
@@ -146,7 +149,7 @@ export class SimLife {
     const request = JSON.parse(payload) as Request;
     const answer = (outcome: Outcome): void => reply(JSON.stringify(outcome));
     const { topology } = this.node;
-    if (request.keys.every((key) => topology.isHome[slotOf(key)] === 1)) this.run(request, answer);
+    if (request.keys.every((key) => topology.holds(slotOf(key)))) this.run(request, answer);
     else answer(failed('NOQUORUM the write was sent to a node that does not hold its key'));
   }
 

@@ -62,9 +62,10 @@ export const SETTINGS = {
     mutable,
   ),
   sloppy: row(
-    oneOf('no'),
+    yesNo(),
     'no',
-    'Whether nodes outside the home replicas of a key may take its writes; this version keeps to the home replicas.',
+    'While home replicas of a key are down, other nodes take its writes and hand them over later; no: only home replicas count.',
+    { shared: true },
   ),
   vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
   appendfsync: row(

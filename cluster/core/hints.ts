@@ -1,0 +1,14 @@
+import type { RecordEntry } from '../../storage/record-cache.js';
+
+/** Where what a home replica missed is written down: `storage/hint-store.ts`, by members' indexes. */
+export interface Hints {
+  /**
+   * The member `home` lacks the entry's newest record: says so on disk, with the group commit that gathers now. False: too many
+   * hints are kept already, or it has been away too long.
+   */
+  keep(home: number, entry: RecordEntry): boolean;
+  /** Whether anybody is known to lack it. */
+  holds(entry: RecordEntry): boolean;
+  /** No more hints can be kept. */
+  readonly full: boolean;
+}
