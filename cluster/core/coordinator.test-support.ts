@@ -30,7 +30,7 @@ export interface Sent {
   readonly value: number;
 }
 
-/** An operation on one key that appends to what it finds (a write) or looks at it. */
+/** An operation on some keys that appends to what it finds (a write) or looks at it. */
 export class TestOperation extends Operation {
   /** What it found each time it ran. */
   readonly found: (string | null)[] = [];
@@ -48,8 +48,10 @@ export class TestOperation extends Operation {
   run(): void {
     const found = this.record(0)?.siblings[0]?.payload ?? null;
     this.found.push(found);
-    if (this.append !== null) {
-      this.bench.coordinator.write(this, 0, STRING, `${found ?? ''}${this.append}`, 0);
+    if (this.append === null) return;
+    for (let i = 0; i < this.count; i++) {
+      const before = this.record(i)?.siblings[0]?.payload ?? '';
+      this.bench.coordinator.write(this, i, STRING, before + this.append, 0);
     }
   }
 
