@@ -7,10 +7,13 @@ import { FlushMarks } from './core/flush-marks.js';
 import type { Hints } from './core/hints.js';
 import { HybridClock } from './core/hlc.js';
 import type { Level } from './core/levels.js';
+import type { Outlived } from './core/lives.js';
 import { type MemberList, Membership } from './core/membership.js';
+import { Reaper, tombstoneSince } from './core/reaper.js';
 import { Sweeper } from './core/sweeper.js';
 import type { Clock, Log, Random } from './environment.js';
 import { ClusterKeyspace } from './keyspace.js';
+import type { SavedLives } from './members.js';
 import { Node } from './node.js';
 import type { Transport } from './transport.js';
 import type { Turn } from './turn.js';
@@ -32,6 +35,8 @@ export interface ClusterSettings {
   /** bytes */
   readonly cacheSize: () => number;
   readonly appendfsync: () => SyncMode;
+  /** ms */
+  readonly gcGrace: () => number;
 }
 
 /** What a node kept about itself over its last stop. */
@@ -39,6 +44,7 @@ export interface SavedFacts {
   readonly clock: number;
   readonly marks: readonly number[] | undefined;
   readonly members: MemberList | undefined;
+  readonly lives: SavedLives | undefined;
 }
 
 /** The world a node lives in: real in `server/ringkv.ts`, simulated in `sim/sim-life.ts`. */
@@ -53,6 +59,8 @@ export interface Surroundings {
   /** 32 hex digits. */
   readonly nodeId: string;
   readonly incarnation: number;
+  /** Which start of the data folder this is. */
+  readonly life: number;
   /** Requests are numbered from here on: see `CoordinatorOptions`. */
   readonly firstRequest: number;
   readonly seeds: readonly string[];
@@ -60,6 +68,11 @@ export interface Surroundings {
   readonly busAddress: string;
   readonly clientAddress: () => string;
   readonly saved: SavedFacts;
+  /**
+   * Others have seen a later life of this node than its data folder knows of: it has to stop, and to start again as a later one still,
+   * under a higher incarnation.
+   */
+  readonly outlived: (by: Outlived) => void;
   /** Begins to count the keys; the function it returns calls back once the counts are complete. */
   readonly startCounting: (store: RecordStore, counts: LiveCounts) => (run: () => void) => void;
 }
@@ -72,6 +85,7 @@ export class Assembly {
   readonly hlc: HybridClock;
   readonly node: Node;
   readonly sweeper: Sweeper;
+  readonly reaper: Reaper;
   readonly keyspace: ClusterKeyspace;
 
   constructor(world: Surroundings) {
@@ -79,18 +93,24 @@ export class Assembly {
     const writer = this.writers.index(writerId(nodeId, incarnation));
     const marks = new FlushMarks(settings.databases, saved.marks);
     this.hlc = new HybridClock(saved.clock, settings.maxClockDrift);
+    // A tombstone must lie behind every clock of the cluster before it goes: what is written after it is newer on all of them.
+    const graceMs = () => Math.max(settings.gcGrace(), 2 * settings.maxClockDrift());
     this.store = new RecordStore(engine, this.writers, this.counts, {
       cacheBytes: settings.cacheSize,
       syncMode: settings.appendfsync,
       plan: () => turn.plan(),
       admit: (db, record) => marks.admit(db, record),
+      tombstoneSince: () => tombstoneSince(clock.now(), graceMs()),
     });
     turn.addStage('disk', () => this.store.flush());
     const { replicas, vnodes, databases, rack } = settings;
+    const boot = Math.floor(random.next() * 2 ** 48);
     const membership = new Membership(
       () => ({
         nodeId,
         incarnation,
+        life: world.life,
+        boot,
         clientAddress: world.clientAddress(),
         rack,
         weight: 1,
@@ -109,8 +129,16 @@ export class Assembly {
       writeQuorum: settings.writeQuorum,
       requestTimeout: settings.requestTimeout,
       firstRequest: world.firstRequest,
+      savedLives: saved.lives,
+      outlived: world.outlived,
     });
     this.sweeper = new Sweeper(this.store, clock);
+    this.reaper = new Reaper(this.store, () => this.node.topology, transport, {
+      graceMs,
+      requestTimeout: settings.requestTimeout,
+      firstRequest: world.firstRequest,
+    });
+    this.node.addPart(this.reaper);
     this.keyspace = new ClusterKeyspace(
       this.node,
       this.store,

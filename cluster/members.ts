@@ -1,5 +1,6 @@
 import { metaKey } from '../storage/key-layout.js';
 import type { RecordStore } from '../storage/record-store.js';
+import { type Life, Lives, type Outlived, outlivedBy } from './core/lives.js';
 import {
   type Greeting,
   type MemberList,
@@ -19,6 +20,10 @@ export const SELF: PeerId = 0;
 const NOT_YET = 'it is still finding out which of the seeds it is';
 /** The row of this node's own in which the member list is kept. */
 export const MEMBERS_ROW = metaKey('members');
+/** The row with the latest lives of all nodes met. */
+export const LIVES_ROW = metaKey('lives');
+
+export type SavedLives = Readonly<Record<string, Life>>;
 
 /** What the node is told. `up` and `down` come only once the cluster has formed, except that a `down` may be one too many. */
 export interface MemberEvents {
@@ -26,6 +31,8 @@ export interface MemberEvents {
   /** A member is connected, has formed the cluster itself, and may be asked things. */
   up(peer: PeerId): void;
   down(peer: PeerId): void;
+  /** Our data folder is older than what others have seen of us: this node has to go on as a later life than that. */
+  outlived(by: Outlived): void;
 }
 
 /** Meets the other nodes: who is let in, by which number it goes, and when all together are a cluster. */
@@ -36,6 +43,7 @@ export class Members {
   private readonly serving: boolean[] = [];
   private ready = false;
   private nextPeer: PeerId = SELF + 1;
+  private readonly lives: Lives;
 
   constructor(
     private readonly membership: Membership,
@@ -43,8 +51,11 @@ export class Members {
     private readonly store: RecordStore,
     private readonly log: Log,
     private readonly ring: { readonly replicas: number; readonly vnodes: number; readonly sloppy: boolean },
+    savedLives: SavedLives | undefined,
     private readonly events: MemberEvents,
-  ) {}
+  ) {
+    this.lives = new Lives(savedLives);
+  }
 
   /** What the transport has to ask and tell about members. */
   get handlers(): Pick<TransportHandlers, 'hello' | 'onHello' | 'onUp' | 'onDown' | 'onDial'> {
@@ -77,13 +88,14 @@ export class Members {
       return { accept: false, reason: 'a garbled greeting' };
     if (!this.membership.knowsItself || greeting.busAddress === UNKNOWN_ADDRESS)
       return { accept: false, reason: NOT_YET };
-    const reason = this.membership.objection(greeting);
+    const reason = this.membership.objection(greeting) ?? this.lives.objection(greeting);
     if (reason !== null) return { accept: false, reason };
     const peer = this.peerAt(greeting.busAddress);
     const present = this.greetings[peer];
     if (this.transport.isUp(peer) && present?.nodeId !== nodeId) {
       return { accept: false, reason: `another node is connected as ${greeting.busAddress}` };
     }
+    if (this.lives.met(greeting)) this.store.putRow(LIVES_ROW, Buffer.from(JSON.stringify(this.lives.all)));
     this.membership.letIn(greeting);
     this.greetings[peer] = greeting;
     return { accept: true, peer };
@@ -134,6 +146,8 @@ export class Members {
     } else if (outcome.kind === 'twin') {
       this.log.error({ address }, 'another process runs with our node id: a data folder was copied');
     } else if (outcome.kind === 'refused' && outcome.reason !== NOT_YET) {
+      const by = outlivedBy(outcome.reason);
+      if (by !== undefined) this.events.outlived(by);
       this.log.error({ address, reason: outcome.reason }, 'a node refuses to work with us');
     }
     if (knowsItselfNow) this.reconsider();

@@ -31,4 +31,15 @@ export const Message = {
   News: 13,
   /** group:u32 rank:u8 db:u8 slot:u16 key record -- one record of a write group, for the home replica at that rank, which is down. */
   WriteHinted: 20,
+  /** request:u32 db:u8 slot:u16 key record -- what the receiver missed; it answers once the record is in its log. */
+  Hint: 21,
+  /** request:u32 ok:u8 */
+  HintAck: 22,
+  /**
+   * request:u32 drop:u8 count:u16, then of each key db:u8 slot:u16 key a:u32 b:u32 -- tombstones with these digests may be forgotten as far as
+   * their coordinator knows: does the receiver agree; with `drop`, it forgets them.
+   */
+  ReapAsk: 30,
+  /** request:u32 count:u16, then of each key yes:u8 */
+  ReapAnswer: 31,
 } as const;

@@ -4,13 +4,14 @@ import { fnv1a } from '../storage/writers.js';
 import { Coordinator, type CoordinatorOptions } from './core/coordinator.js';
 import type { Hints } from './core/hints.js';
 import type { HybridClock } from './core/hlc.js';
+import type { Outlived } from './core/lives.js';
 import type { Membership } from './core/membership.js';
 import { type CallDone, PeerCalls } from './core/peer-calls.js';
 import { Replica } from './core/replica.js';
 import { NOBODY, type Topology } from './core/topology.js';
 import { keepUnwritten } from './core/unwritten.js';
 import type { Clock, Log } from './environment.js';
-import { Members, SELF } from './members.js';
+import { Members, type SavedLives, SELF } from './members.js';
 import { Message } from './messages.js';
 import type { NodePart } from './part.js';
 import { FrameReader } from './transport/frame-reader.js';
@@ -22,6 +23,9 @@ export interface NodeOptions extends CoordinatorOptions {
   readonly vnodes: number;
   /** Whether other nodes stand in for dead home replicas. */
   readonly sloppy: boolean;
+  readonly savedLives: SavedLives | undefined;
+  /** See `MemberEvents`. */
+  readonly outlived: (by: Outlived) => void;
 }
 
 /** What a node does for others beyond records: given by the room above, which alone knows what the payloads mean. */
@@ -79,7 +83,8 @@ export class Node {
       this.replica.commitEnds(seq, error);
     };
     store.onUnwritten = (entry) => keepUnwritten(store, entry, writer, this.topologyNow);
-    this.members = new Members(membership, transport, store, log, options, {
+    this.members = new Members(membership, transport, store, log, options, options.savedLives, {
+      outlived: options.outlived,
       formed: (topology) => this.formed(topology),
       up: (peer) => this.memberUp(peer),
       down: (peer) => this.memberDown(peer),
@@ -204,6 +209,8 @@ export class Node {
         return this.onReadFailed(peer, body);
       case Message.Repair:
         return this.replica.onRepair(body);
+      case Message.Hint:
+        return this.replica.onHint(peer, body);
       case Message.Forward:
         return this.onForward(peer, body);
       case Message.Query:

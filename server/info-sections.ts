@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import type { Reaper } from '../cluster/core/reaper.js';
 import type { Sweeper } from '../cluster/core/sweeper.js';
 import type { Node } from '../cluster/node.js';
 import type { Counters } from '../cluster/transport/counters.js';
@@ -16,6 +17,7 @@ export interface InfoSources {
   readonly engine: StorageEngine;
   readonly counts: LiveCounts;
   readonly sweeper: Sweeper;
+  readonly reaper: Reaper;
   readonly transport: Counters;
   readonly nodeId: string;
   readonly port: () => number;
@@ -183,7 +185,7 @@ function cluster(): InfoFields {
   return { cluster_enabled: 0 };
 }
 
-function ringkv({ node, nodeId, store, transport }: InfoSources): InfoFields {
+function ringkv({ node, nodeId, store, reaper, transport }: InfoSources): InfoFields {
   const { coordinator, replica } = node;
   const members = node.ready ? node.topology.members.length : 0;
   const up = node.ready ? node.topology.alive.reduce((sum, one) => sum + one, 0) : 0;
@@ -198,6 +200,7 @@ function ringkv({ node, nodeId, store, transport }: InfoSources): InfoFields {
     ...prefixed('coordinator', coordinator.counters),
     ...prefixed('replica', replica.counters),
     ...prefixed('store', store.counters),
+    ...prefixed('tombstones', reaper.counters),
     ...prefixed('bus', transport),
   };
 }

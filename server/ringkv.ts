@@ -41,12 +41,13 @@ export interface RunningServer {
 
 /**
  * The composition root: builds a node out of its parts and starts it. `exit` is called when a client asks for SHUTDOWN or the
- * node cannot go on.
+ * node cannot go on, `restart` when it can only go on after a stop and another start.
  */
 export async function startServer(
   settings: Settings,
   log: Logger,
   exit: (code: number) => void,
+  restart: (reason: string) => void,
 ): Promise<RunningServer> {
   const { values } = settings;
   const beganAt = performance.now();
@@ -58,7 +59,7 @@ export async function startServer(
   const engine = new RocksEngine(folder.databasePath);
   try {
     await engine.open();
-    return await assemble(settings, log, exit, folder, engine, beganAt);
+    return await assemble(settings, log, exit, restart, folder, engine, beganAt);
   } catch (error) {
     // Nothing was served, so the next start need not think that something was lost.
     await engine.close();
@@ -72,6 +73,7 @@ async function assemble(
   settings: Settings,
   log: Logger,
   exit: (code: number) => void,
+  restart: (reason: string) => void,
   folder: DataFolder,
   engine: RocksEngine,
   beganAt: number,
@@ -118,6 +120,7 @@ async function assemble(
       maxClockDrift: () => values.maxClockDrift,
       cacheSize: () => values.cacheSize,
       appendfsync: () => values.appendfsync,
+      gcGrace: () => values.gcGrace * 1000,
     },
     engine,
     transport,
@@ -127,6 +130,13 @@ async function assemble(
     turn,
     nodeId: folder.nodeId,
     incarnation: folder.incarnation,
+    life: folder.life,
+    outlived: (by) => {
+      folder.outlive(by);
+      restart(
+        'its data folder is older than what other nodes have seen of it: it goes on under a new incarnation',
+      );
+    },
     firstRequest: 1 + Math.floor(systemRandom.next() * 0xfffffffe),
     seeds: values.seeds,
     busAddress: `${announced}:${busPort}`,
@@ -172,6 +182,7 @@ async function assemble(
         engine,
         counts,
         sweeper: cluster.sweeper,
+        reaper: cluster.reaper,
         transport: transport.counters,
         nodeId: folder.nodeId,
         port: () => clientPort,

@@ -37,14 +37,23 @@ export async function runServer(flags: Record<string, string>): Promise<void> {
   };
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   process.on('SIGINT', () => stop('SIGINT', 0));
-  try {
-    running = await startServer(settings, log, (code) => stop('SHUTDOWN', code));
-  } catch (error) {
+  const restart = (reason: string): void => {
+    const old = running;
+    if (stopping || old === undefined) return;
+    running = undefined;
+    log.error(`starting again: ${reason}`);
+    old.stop().then(start).catch(fail);
+  };
+  const start = async (): Promise<void> => {
+    running = await startServer(settings, log, (code) => stop('SHUTDOWN', code), restart);
+    greet(log, settings, running);
+  };
+  const fail = (error: unknown): void => {
     log.fatal(startFailure(error, settings));
     process.exitCode = EXIT_FAILED;
     process.exit();
-  }
-  greet(log, settings, running);
+  };
+  await start().catch(fail);
 }
 
 /** undefined after a message: the process then ends. */

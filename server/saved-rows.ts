@@ -1,7 +1,7 @@
 import type { HybridClock } from '../cluster/core/hlc.js';
 import type { MemberList } from '../cluster/core/membership.js';
 import { FLUSH_ROW } from '../cluster/keyspace.js';
-import { MEMBERS_ROW } from '../cluster/members.js';
+import { LIVES_ROW, MEMBERS_ROW, type SavedLives } from '../cluster/members.js';
 import type { StorageEngine } from '../storage/engine.js';
 import { metaKey } from '../storage/key-layout.js';
 import type { LiveCounts } from '../storage/live-counts.js';
@@ -15,6 +15,7 @@ export interface SavedRows {
   readonly clock: number;
   readonly marks: readonly number[] | undefined;
   readonly members: MemberList | undefined;
+  readonly lives: SavedLives | undefined;
   readonly counts: Buffer | undefined;
   readonly databases: readonly number[] | undefined;
 }
@@ -23,13 +24,14 @@ export interface SavedRows {
 export function readRows(engine: StorageEngine): Promise<SavedRows> {
   return new Promise((resolve, reject) => {
     engine.getMany(
-      [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, COUNTS_ROW, DATABASES_ROW],
-      (error, [clock, marks, members, counts, databases]) => {
+      [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, COUNTS_ROW, DATABASES_ROW, LIVES_ROW],
+      (error, [clock, marks, members, counts, databases, lives]) => {
         if (error) return reject(error);
         const rows = {
           clock: clock === undefined ? 0 : clock.readDoubleBE(0),
           marks: marks === undefined ? undefined : (JSON.parse(marks.toString()) as number[]),
           members: members === undefined ? undefined : (JSON.parse(members.toString()) as MemberList),
+          lives: lives === undefined ? undefined : (JSON.parse(lives.toString()) as SavedLives),
           counts,
           databases: databases === undefined ? undefined : (JSON.parse(databases.toString()) as number[]),
         };

@@ -15,6 +15,8 @@ interface Identity {
   readonly nodeId: string;
   readonly createdAt: string;
   readonly incarnation: number;
+  /** Counts the starts. */
+  readonly life: number;
   readonly cleanShutdown: boolean;
 }
 
@@ -23,8 +25,12 @@ export interface DataFolder {
   readonly nodeId: string;
   /** Goes up at each start after an unclean stop. */
   readonly incarnation: number;
+  /** Goes up at each start. */
+  readonly life: number;
   /** Where the engine keeps its files. */
   readonly databasePath: string;
+  /** The next start is a later life, and a higher incarnation, than these, which others remember. Before `markClean`. */
+  outlive(by: { readonly life: number; readonly incarnation: number }): void;
   /** Everything is synced: the next start need not take a new incarnation. */
   markClean(): Promise<void>;
   close(): Promise<void>;
@@ -66,20 +72,29 @@ async function openLocked(
       `the data folder ${dir} belongs to node ${found.nodeId}, not to ${options.nodeId}: give another --dir or leave out --node-id`,
     );
   }
-  const identity: Identity = found
-    ? { ...found, incarnation: nextIncarnation(dir, found), cleanShutdown: false }
+  let identity: Identity = found
+    ? { ...found, incarnation: nextIncarnation(dir, found), life: found.life + 1, cleanShutdown: false }
     : {
         format: FORMAT,
         nodeId: options.nodeId ?? options.randomId(),
         createdAt: new Date().toISOString(),
         incarnation: 0,
+        life: 0,
         cleanShutdown: false,
       };
   await writeIdentity(dir, identity);
   return {
     nodeId: identity.nodeId,
     incarnation: identity.incarnation,
+    life: identity.life,
     databasePath: join(dir, DATABASE),
+    outlive: ({ life, incarnation }) => {
+      identity = {
+        ...identity,
+        life: Math.max(life, identity.life),
+        incarnation: Math.max(incarnation, identity.incarnation) + 1,
+      };
+    },
     markClean: () => writeIdentity(dir, { ...identity, cleanShutdown: true }),
     close: unlock,
   };
@@ -141,7 +156,8 @@ function parseIdentity(dir: string, path: string, text: string): Identity {
     value.format === FORMAT &&
     typeof value.nodeId === 'string' &&
     /^[0-9a-f]{32}$/.test(value.nodeId) &&
-    isIncarnation(value.incarnation);
+    isIncarnation(value.incarnation) &&
+    Number.isSafeInteger(value.life);
   if (!whole) throw new Error(`${path} is damaged: restore it, or use an empty folder`);
   return value as Identity;
 }

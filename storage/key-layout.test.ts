@@ -9,7 +9,10 @@ import {
   metaKey,
   parseDataKey,
   parseExpiryKey,
+  parseTombstoneKey,
   SLOTS,
+  tombstoneKey,
+  tombstoneRange,
   writeDataKey,
 } from './key-layout.js';
 
@@ -87,6 +90,30 @@ describe('expiry keys', () => {
         const { from, to } = expiryRange(now);
         const row = expiryKey(expireAt, encode(one));
         expect(Buffer.compare(row, from) >= 0 && Buffer.compare(row, to) < 0).toBe(expireAt <= now);
+      }),
+    );
+  });
+});
+
+describe('tombstone keys', () => {
+  it('order by time, then by data key, and give the data key back', () => {
+    fc.assert(
+      fc.property(time, place, time, place, (at, a, bt, b) => {
+        const [x, y] = [tombstoneKey(at, encode(a)), tombstoneKey(bt, encode(b))];
+        expect(Buffer.compare(x, y)).toBe(sign(at - bt || compare(a, b)));
+        expect(parseTombstoneKey(x)).toEqual(a);
+      }),
+    );
+  });
+
+  it('are in tombstoneRange from the very ms on', () => {
+    fc.assert(
+      fc.property(time, fc.oneof(time, fc.constantFrom(-1, 0, 1)), place, (since, until, one) => {
+        if (until < 2) until += since;
+        const { from, to } = tombstoneRange(until);
+        const row = tombstoneKey(since, encode(one));
+        expect(Buffer.compare(row, from) >= 0 && Buffer.compare(row, to) < 0).toBe(since <= until);
+        expect(Buffer.compare(expiryKey(since, encode(one)), to)).toBe(1);
       }),
     );
   });

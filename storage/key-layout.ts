@@ -4,11 +4,13 @@
  *
  *     'd' slot:u16 db:u8 hash:u32 key    -> record
  *     'x' expireAt:f64 <the data key>    -> nothing: the expiry index
+ *     't' since:f64 <the data key>       -> newest:f64: the tombstone index; `newest` is the reading of the tombstone's dot
  *     'm' name                           -> small facts of this node (clock lease, flush marks, members)
  *     'h' length:u16 name <the data key> -> sinceMs:f64 order:f64: the member of this name lacks the key's newest record
  */
 const DATA = 0x64;
 const EXPIRY = 0x78;
+const TOMBSTONES = 0x74;
 const META = 0x6d;
 const HINT = 0x68;
 
@@ -65,13 +67,9 @@ export function dataKeyFrom(slot: number, db = 0, hash = 0): Buffer {
   return out;
 }
 
-/** The expiry index row of a data key. Times are positive, so the bytes of a double sort like the number. */
+/** The expiry index row of a data key. */
 export function expiryKey(expireAt: number, dataKeyBytes: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(9 + dataKeyBytes.length);
-  out[0] = EXPIRY;
-  out.writeDoubleBE(expireAt, 1);
-  dataKeyBytes.copy(out, 9);
-  return out;
+  return timedKey(EXPIRY, expireAt, dataKeyBytes);
 }
 
 export function parseExpiryKey(bytes: Buffer): { expireAt: number; data: DataKey } {
@@ -79,11 +77,44 @@ export function parseExpiryKey(bytes: Buffer): { expireAt: number; data: DataKey
 }
 
 /** All rows of the expiry index that are due at `now` (Unix ms). */
-export function expiryRange(now: number): { from: Buffer; to: Buffer } {
-  const from = Buffer.from([EXPIRY]);
+export function expiryRange(now: number): KeyRange {
+  return timedRange(EXPIRY, now);
+}
+
+/** The tombstone index row of a data key whose record is a tombstone since then (Unix ms). */
+export function tombstoneKey(since: number, dataKeyBytes: Buffer): Buffer {
+  return timedKey(TOMBSTONES, since, dataKeyBytes);
+}
+
+/** The data key that a row of the tombstone index is about. */
+export function parseTombstoneKey(bytes: Buffer): DataKey {
+  return parseDataKey(bytes, 9);
+}
+
+/** All rows of the tombstone index up to that time (Unix ms). */
+export function tombstoneRange(until: number): KeyRange {
+  return timedRange(TOMBSTONES, until);
+}
+
+/** A row ordered by time. Times are positive, so the bytes of a double sort like the number. */
+function timedKey(prefix: number, time: number, dataKeyBytes: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(9 + dataKeyBytes.length);
+  out[0] = prefix;
+  out.writeDoubleBE(time, 1);
+  dataKeyBytes.copy(out, 9);
+  return out;
+}
+
+interface KeyRange {
+  readonly from: Buffer;
+  readonly to: Buffer;
+}
+
+function timedRange(prefix: number, until: number): KeyRange {
+  const from = Buffer.from([prefix]);
   const to = Buffer.alloc(10);
-  to[0] = EXPIRY;
-  to.writeDoubleBE(now, 1);
+  to[0] = prefix;
+  to.writeDoubleBE(until, 1);
   to[9] = 0xff;
   return { from, to };
 }
@@ -108,6 +139,6 @@ export function parseHintKey(bytes: Buffer): { target: string; data: DataKey } {
 }
 
 /** All hints. */
-export function hintRange(): { from: Buffer; to: Buffer } {
+export function hintRange(): KeyRange {
   return { from: Buffer.from([HINT]), to: Buffer.from([HINT + 1]) };
 }

@@ -18,6 +18,8 @@ export class StoreBench {
   /** Keys of every multi-get. */
   readonly reads: number[] = [];
   cacheBytes = 1 << 20;
+  /** Unix ms, for the tombstone index. */
+  now = 1;
   syncMode: SyncMode = 'everysec';
   /** While set, nothing can be written (or read). */
   writeFailure: Error | null = null;
@@ -34,6 +36,7 @@ export class StoreBench {
       syncMode: () => this.syncMode,
       plan: () => this.turnEnd.push(() => this.store.flush()),
       admit,
+      tombstoneSince: () => this.now,
     });
   }
 

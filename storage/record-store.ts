@@ -1,7 +1,7 @@
 import type { Done, EngineIterator, Range, StorageEngine } from './engine.js';
-import { type DataKey, dataKey, expiryKey } from './key-layout.js';
+import { type DataKey, dataKey, expiryKey, tombstoneKey } from './key-layout.js';
 import type { LiveCounts } from './live-counts.js';
-import { CORRUPT, decodeRecord, type KeyRecord } from './record.js';
+import { CORRUPT, decodeRecord, isTombstone, type KeyRecord } from './record.js';
 import { RecordCache, type RecordEntry } from './record-cache.js';
 import { RecordScratch } from './record-scratch.js';
 import type { WriterTable } from './writers.js';
@@ -21,6 +21,8 @@ export interface RecordStoreOptions {
   readonly plan: () => void;
   /** Records with these facts are filtered when they are read: see `flush-marks.ts`. */
   readonly admit: (db: number, record: KeyRecord) => KeyRecord | null;
+  /** Since when what becomes a tombstone now is one, Unix ms: its place in the tombstone index. See `reaper.ts`. */
+  readonly tombstoneSince: () => number;
 }
 
 export interface StoreCounters {
@@ -54,6 +56,8 @@ export class RecordStore {
   };
   /** The group that gathers now. */
   currentSeq = 1;
+  /** The group that carries rows put now: the one that gathers, or the one being handed over. */
+  rowsSeq = 1;
   /** Every group up to this one is in the log. */
   committedSeq = 0;
   /** The last error of a failed write, until one succeeds: the node refuses writes meanwhile. */
@@ -72,13 +76,14 @@ export class RecordStore {
   private gathering: RecordEntry[] = [];
   private writing = false;
   private unsynced = false;
+  /** Who waits for the last sync that was begun. */
+  private syncing: Done[] | null = null;
   private misses: RecordEntry[] = [];
   private loading = false;
   private flushPlanned = false;
   private readonly scratch: RecordScratch;
+  private readonly newest = Buffer.alloc(8);
   private extraRows: { key: Buffer; value: Buffer | null }[] = [];
-  /** The group that carries the rows put now: the one that gathers, or the one being handed over. */
-  private rowsSeq = 1;
   private pendingBytes = 0;
   private settledWaiters: { seq: number; run: Done }[] = [];
 
@@ -221,16 +226,21 @@ export class RecordStore {
   /** Syncs the log if anything was written since the last sync ("everysec"). Calls back when it is safe. */
   sync(done: Done): void {
     if (!this.unsynced) {
-      done(null);
+      // What another sync has begun to make safe is not safe before that has ended.
+      if (this.syncing === null) done(null);
+      else this.syncing.push(done);
       return;
     }
     this.unsynced = false;
+    const waiting = [done];
+    this.syncing = waiting;
     const batch = this.engine.batch();
     // The log is synced up to a synced batch, so a tiny one makes everything before it safe.
     batch.put(SYNC_ROW, EMPTY);
     batch.write(true, (error) => {
       if (error) this.unsynced = true;
-      done(error);
+      if (this.syncing === waiting) this.syncing = null;
+      for (const run of waiting) run(error);
     });
   }
 
@@ -324,8 +334,12 @@ export class RecordStore {
     const length = this.scratch.encode(record, entry.hash);
     const { buffer } = this.scratch;
     batch.put(key, buffer.subarray(0, length));
-    const expireAt = record.siblings[0]?.expireAt ?? 0;
-    if (expireAt !== 0) batch.put(expiryKey(expireAt, key), EMPTY);
+    for (const { expireAt } of record.siblings)
+      if (expireAt !== 0) batch.put(expiryKey(expireAt, key), EMPTY);
+    if (isTombstone(record)) {
+      this.newest.writeDoubleBE(record.siblings[0].hlc);
+      batch.put(tombstoneKey(this.options.tombstoneSince(), key), this.newest);
+    }
     this.onCommitRecord(entry, buffer, length);
   }
 

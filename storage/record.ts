@@ -125,6 +125,13 @@ export function visible(record: KeyRecord | null, now: number): Version | undefi
   return version.expireAt === 0 || version.expireAt > now ? version : undefined;
 }
 
+/** Whether nothing of the key is left but the knowledge that it was deleted. */
+export function isTombstone(record: KeyRecord): boolean {
+  const { siblings } = record;
+  for (const version of siblings) if (version.type !== TOMBSTONE) return false;
+  return siblings.length > 0;
+}
+
 function placeOf(context: readonly number[], writer: number): number {
   for (let i = 0; i < context.length; i += 2) if (context[i] === writer) return i >> 1;
   throw new Error('a sibling whose writer is not in its context');

@@ -8,6 +8,8 @@ function membershipOf(name: string, seeds: readonly string[], nodeId = name): Me
   const own = {
     nodeId,
     incarnation: 0,
+    life: 0,
+    boot: 0,
     clientAddress: `${name}:2`,
     rack: '',
     weight: 1,

@@ -4,6 +4,9 @@ import type { Member } from './topology.js';
 export interface Greeting {
   readonly nodeId: string;
   readonly incarnation: number;
+  /** Which start of its data folder this is, and a number by chance for it: see `lives.ts`. */
+  readonly life: number;
+  readonly boot: number;
   readonly busAddress: string;
   readonly clientAddress: string;
   readonly rack: string;
@@ -189,6 +192,8 @@ export function parseGreeting(text: string): Greeting | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const strings = [value.nodeId, value.busAddress, value.clientAddress, value.rack];
   if (strings.some((text) => typeof text !== 'string')) return undefined;
+  if ([value.incarnation, value.life, value.boot].some((number) => !Number.isSafeInteger(number)))
+    return undefined;
   if (typeof value.formed !== 'boolean') return undefined;
   if (typeof value.weight !== 'number' || !(value.weight > 0)) return undefined;
   if (!Array.isArray(value.addresses) || value.addresses.some((one) => typeof one !== 'string'))

@@ -14,8 +14,9 @@ import type { HybridClock } from './hlc.js';
 import type { Topology } from './topology.js';
 import { digestA, digestB } from './version.js';
 
-/** A group of writes on its way in from one coordinator. */
+/** A group of writes on its way in from one coordinator, or a hint, which is a group of one. */
 interface IncomingGroup {
+  readonly isHint: boolean;
   received: number;
   /** Said by WriteEnd; -1 before it. */
   expected: number;
@@ -28,6 +29,8 @@ interface IncomingGroup {
 
 /** How many groups one peer may have open: beyond it the connection is nonsense and is closed. */
 const MAX_OPEN_GROUPS = 4096;
+/** Hints have numbers of their own: they are told from groups of writes by this much. */
+const FIRST_HINT = 2 ** 32;
 
 /**
  * The replica's side: takes records from coordinators, merges them into its own and acknowledges a group once all of it is in
@@ -68,6 +71,16 @@ export class Replica {
     const group = this.groupOf(peer, groupId);
     if (group === undefined || rank >= this.topology().n) return false;
     return this.takeRecord(body, peer, groupId, group, rank);
+  }
+
+  /** What we missed while we were away, from a node that kept a hint; it keeps it until it hears that the record is safe here. */
+  onHint(peer: number, body: FrameReader): boolean {
+    const id = FIRST_HINT + body.u32();
+    const group = this.groupOf(peer, id);
+    if (group === undefined || !this.takeRecord(body, peer, id, group, null)) return false;
+    group.expected = 1;
+    this.settle(peer, id, group);
+    return true;
   }
 
   onWriteEnd(peer: number, body: FrameReader): boolean {
@@ -151,8 +164,11 @@ export class Replica {
       return true;
     }
     const topology = this.topology();
-    // A late repair for somebody who no longer stands in: nobody would ever take it from here.
-    if (group === undefined && topology.isHome[slot] === 0) return true;
+    // A late repair for somebody who no longer stands in, or a hint for a home of before: nobody would ever take it from here.
+    if (topology.isHome[slot] === 0 && (group === undefined || group.isHint)) {
+      if (group !== undefined) group.ok = false;
+      return true;
+    }
     const entry = this.store.pin(db, slot, key);
     if (rank !== null && !this.keepHint(topology.homes(slot)[rank], entry, group!)) {
       this.store.unpin(entry);
@@ -220,8 +236,8 @@ export class Replica {
     const out = this.transport.writer(peer);
     if (out === undefined) return;
     out.begin();
-    out.u8(Message.WriteAck);
-    out.u32(groupId);
+    out.u8(groupId < FIRST_HINT ? Message.WriteAck : Message.HintAck);
+    out.u32(groupId % FIRST_HINT);
     out.u8(ok ? 1 : 0);
     out.end();
   }
@@ -258,7 +274,7 @@ export class Replica {
     let group = open.get(groupId);
     if (group === undefined) {
       if (open.size >= MAX_OPEN_GROUPS) return undefined;
-      group = { received: 0, expected: -1, loading: 0, seq: 0, ok: true };
+      group = { isHint: groupId >= FIRST_HINT, received: 0, expected: -1, loading: 0, seq: 0, ok: true };
       open.set(groupId, group);
     }
     return group;

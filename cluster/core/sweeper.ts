@@ -7,7 +7,7 @@ import {
   parseExpiryKey,
   SLOTS,
 } from '../../storage/key-layout.js';
-import { CORRUPT, type KeyRecord, TOMBSTONE } from '../../storage/record.js';
+import { CORRUPT, type KeyRecord, TOMBSTONE, type Version } from '../../storage/record.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import type { Clock } from '../environment.js';
 
@@ -132,17 +132,13 @@ export class Sweeper {
 const NEXT = Buffer.from([0]);
 
 function expire(record: KeyRecord | null, expireAt: number): KeyRecord | undefined {
-  const version = record?.siblings[0];
-  if (
-    record === null ||
-    version === undefined ||
-    version.expireAt !== expireAt ||
-    version.type === TOMBSTONE
-  ) {
-    return undefined;
-  }
-  const stub = { ...version, type: TOMBSTONE, expireAt: 0, payload: '' } as const;
-  return { context: record.context, siblings: [stub, ...record.siblings.slice(1)] };
+  if (record === null) return undefined;
+  const isDue = (version: Version): boolean => version.expireAt === expireAt && version.type !== TOMBSTONE;
+  if (!record.siblings.some(isDue)) return undefined;
+  const siblings = record.siblings.map((version) =>
+    isDue(version) ? ({ ...version, type: TOMBSTONE, expireAt: 0, payload: '' } as const) : version,
+  );
+  return { context: record.context, siblings };
 }
 
 /** Counts the live keys of a node whose counts were lost by an unclean stop, while it already serves. */

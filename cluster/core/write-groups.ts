@@ -73,8 +73,10 @@ export class WriteGroups {
 
   /** All records of the group commit are in the peers' frames. */
   commitSent(seq: number): void {
+    const groups = this.groupsOfSeq.get(seq);
+    if (groups === undefined) return;
     const { self } = this.topology();
-    for (const group of this.groupsOfSeq.get(seq) ?? []) {
+    for (const group of groups) {
       for (const entry of group.entries) if (entry.replicate === group) entry.replicate = null;
       this.sent.set(group.id, group);
       for (const peer of group.set.peers) this.sendEnd(group, peer);
@@ -84,8 +86,10 @@ export class WriteGroups {
   }
 
   commitEnds(seq: number, error: Error | null): void {
+    const groups = this.groupsOfSeq.get(seq);
+    if (groups === undefined) return;
     const { self } = this.topology();
-    for (const group of this.groupsOfSeq.get(seq) ?? []) {
+    for (const group of groups) {
       if (group.countsSelf) group.answer(self, error === null, error);
       this.dropIfOver(group);
     }

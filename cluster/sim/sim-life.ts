@@ -3,10 +3,11 @@ import { metaKey } from '../../storage/key-layout.js';
 import type { RecordStore, SyncMode } from '../../storage/record-store.js';
 import { Assembly, type SavedFacts } from '../assembly.js';
 import { type Level, QUORUM } from '../core/levels.js';
+import type { Outlived } from '../core/lives.js';
 import { slotOf } from '../core/slot.js';
 import type { Log } from '../environment.js';
 import { FLUSH_ROW } from '../keyspace.js';
-import { MEMBERS_ROW } from '../members.js';
+import { LIVES_ROW, MEMBERS_ROW } from '../members.js';
 import { NOBODY, type Node, SELF } from '../node.js';
 import { Turn } from '../turn.js';
 import type { Checker } from './checker.js';
@@ -29,6 +30,7 @@ export interface SimSettings {
   readonly requestTimeoutMs: number;
   readonly maxClockDriftMs: number;
   readonly cacheBytes: number;
+  readonly gcGraceMs: number;
 }
 
 export const USUAL: SimSettings = {
@@ -41,12 +43,15 @@ export const USUAL: SimSettings = {
   requestTimeoutMs: 2000,
   maxClockDriftMs: 500,
   cacheBytes: 1 << 20,
+  gcGraceMs: 72 * 3_600_000,
 };
 
 export interface ProcessParts {
   readonly settings: SimSettings;
   readonly seeds: readonly string[];
   readonly incarnation: number;
+  readonly life: number;
+  readonly outlived: (by: Outlived) => void;
   readonly clock: ProcessClock;
   readonly random: SimRandom;
   readonly engine: StorageEngine;
@@ -78,6 +83,7 @@ export class SimLife {
         maxClockDrift: () => settings.maxClockDriftMs,
         cacheSize: () => settings.cacheBytes,
         appendfsync: () => settings.syncMode,
+        gcGrace: () => settings.gcGraceMs,
       },
       turn: new Turn(clock),
       nodeId: transport.nodeId,
@@ -101,16 +107,20 @@ export class SimLife {
 
   /** Reads what the node kept about itself, then starts it. */
   static boot(parts: ProcessParts, done: (process: SimLife) => void): void {
-    parts.engine.getMany([CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW], (error, [clock, marks, members]) => {
-      if (error) throw error;
-      done(
-        new SimLife(parts, {
-          clock: clock === undefined ? 0 : clock.readDoubleBE(0),
-          marks: marks === undefined ? undefined : JSON.parse(marks.toString()),
-          members: members === undefined ? undefined : JSON.parse(members.toString()),
-        }),
-      );
-    });
+    parts.engine.getMany(
+      [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, LIVES_ROW],
+      (error, [clock, marks, members, lives]) => {
+        if (error) throw error;
+        done(
+          new SimLife(parts, {
+            clock: clock === undefined ? 0 : clock.readDoubleBE(0),
+            marks: marks === undefined ? undefined : JSON.parse(marks.toString()),
+            members: members === undefined ? undefined : JSON.parse(members.toString()),
+            lives: lives === undefined ? undefined : JSON.parse(lives.toString()),
+          }),
+        );
+      },
+    );
   }
 
   /** A client of this node asks; `done` is called once, perhaps before this returns. */

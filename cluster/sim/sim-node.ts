@@ -1,3 +1,4 @@
+import type { Outlived } from '../core/lives.js';
 import type { Log } from '../environment.js';
 import type { Checker } from './checker.js';
 import { failed, type Outcome, type Request } from './sim-call.js';
@@ -7,6 +8,9 @@ import { SimLife, type SimSettings } from './sim-life.js';
 import type { SimNetwork } from './sim-network.js';
 import type { SimRandom } from './sim-random.js';
 import { SimTransport } from './sim-transport.js';
+
+/** A process that ends itself is started again so soon. */
+const RESTART_MS = 100;
 
 /** What all nodes of a simulated world have in common. */
 export interface Surroundings {
@@ -28,6 +32,8 @@ export class SimNode {
   /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
   newIncarnations = true;
   incarnation = 0;
+  /** Counts the starts, as the data folder does. */
+  starts = -1;
   private clean = true;
   private clock: ProcessClock | undefined;
   private transport: SimTransport | undefined;
@@ -50,6 +56,7 @@ export class SimNode {
     if (this.running) return;
     const { world } = this;
     if (!this.clean && this.newIncarnations) this.incarnation++;
+    this.starts++;
     this.clean = false;
     const clock = new ProcessClock(world.queue, () => this.skewMs);
     this.clock = clock;
@@ -58,7 +65,19 @@ export class SimNode {
     const { settings, seeds, random, log, checker } = world;
     const engine = this.disk.open(clock);
     SimLife.boot(
-      { settings, seeds, random, log, checker, clock, engine, transport, incarnation: this.incarnation },
+      {
+        settings,
+        seeds,
+        random,
+        log,
+        checker,
+        clock,
+        engine,
+        transport,
+        incarnation: this.incarnation,
+        life: this.starts,
+        outlived: (by) => this.outlived(by),
+      },
       (life) => {
         this.life = life;
       },
@@ -71,6 +90,14 @@ export class SimNode {
     this.end();
     this.transport!.die(withMachine);
     this.disk.processDied(withMachine);
+  }
+
+  /** Others have seen a later life than this disk knows of: it goes on as a later one still. */
+  private outlived({ life, incarnation }: Outlived): void {
+    this.crash();
+    this.starts = Math.max(this.starts, life);
+    this.incarnation = Math.max(this.incarnation, incarnation);
+    this.world.queue.after(RESTART_MS, () => this.start());
   }
 
   /** A clean stop; it takes a little while. */

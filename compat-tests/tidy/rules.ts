@@ -5,6 +5,10 @@ const ENTRANCES = new Set([
   'server/main.ts',
   'server/docs/main.ts',
   'bench/run.ts',
+  'bench/faults/run.ts',
+  'bench/hints.ts',
+  'bench/repair.ts',
+  'cluster/sim/gossip-main.ts',
   'bench/micro/decoder.ts',
   'storage/buffer-latin1.d.ts',
 ]);
@@ -27,7 +31,7 @@ const MAY_IMPORT: readonly (readonly [room: RegExp, allowed: RegExp])[] = [
     /^(server\/|cluster\/core\/|storage\/(record|writers)\.ts$|node:(crypto|buffer|zlib)$)/,
   ],
   [/^server\//, /^(server\/|cluster\/|storage\/|node:|pino|zod$|commander$)/],
-  [/^bench\//, /^(bench\/|compat-tests\/harness\/|server\/resp\/|node:|redis-parser$)/],
+  [/^bench\//, /^(bench\/|compat-tests\/harness\/|server\/resp\/|node:|redis-parser$|commander$)/],
 ];
 
 /** What the protocol core must be handed instead of reaching for: the simulator stands on it. */

@@ -126,6 +126,12 @@ export const SETTINGS = {
     'Versions from a clock further ahead of ours are refused.',
     mutableMs,
   ),
+  'gc-grace': row(
+    integer(1, 31_536_000),
+    '259200',
+    'A deleted key is remembered for so long at least, and until every node is up and agrees to forget it.',
+    { mutable: true, unit: 's' },
+  ),
   'request-timeout': row(integer(10, 600_000), '2000', 'How long a request waits for replicas.', mutableMs),
   'max-pending-write-bytes': row(
     memory(MB, 4 * GB),
