@@ -3,7 +3,6 @@ import { isTombstone, type KeyRecord } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import { Message } from '../messages.js';
-import type { NodePart } from '../part.js';
 import type { FrameReader } from '../transport/frame-reader.js';
 import type { PeerId, Transport } from '../transport.js';
 import { isSettled, KEYS_PER_ASK, loadAll, ReapJudge } from './reap-judge.js';
@@ -62,7 +61,7 @@ interface Round {
  * say so; a key that is written meanwhile is written by this node, which still knows what the new version has to
  * cover. Whatever goes wrong, a tombstone stays somewhere and spreads again.
  */
-export class Reaper implements NodePart {
+export class Reaper {
   readonly messages = [Message.ReapAsk, Message.ReapAnswer];
   readonly counters = { reaped: 0, refused: 0, staleRows: 0 };
   private readonly judge: ReapJudge;
