@@ -326,6 +326,7 @@ export class Node {
     const now = this.clock.now();
     if (this.ready) {
       this.coordinator.tick();
+      this.replica.expire(now - 2 * this.options.requestTimeout());
       for (const part of this.parts) part.tick?.(now);
     }
     this.calls.expire(now);

@@ -17,6 +17,8 @@ import { digestA, digestB } from './version.js';
 /** A group of writes on its way in from one coordinator, or a hint, which is a group of one. */
 interface IncomingGroup {
   readonly isHint: boolean;
+  /** Unix ms. */
+  readonly startedMs: number;
   received: number;
   /** Said by WriteEnd; -1 before it. */
   expected: number;
@@ -119,6 +121,23 @@ export class Replica {
     if (entry.record !== undefined) this.answerRead(peer, request, full, entry);
     else this.store.load(entry, { loaded: (own) => this.answerRead(peer, request, full, own) });
     return true;
+  }
+
+  /** Gives up on groups begun at `limitMs` or before: their end was lost, and whoever sent them has stopped waiting. */
+  expire(limitMs: number): void {
+    for (const open of this.incoming.values()) {
+      for (const [id, group] of open) {
+        if (group.startedMs > limitMs) break;
+        open.delete(id);
+      }
+    }
+  }
+
+  /** Groups on their way in, for INFO. */
+  get openGroups(): number {
+    let count = this.acksDue.length;
+    for (const open of this.incoming.values()) count += open.size;
+    return count;
   }
 
   /** What the peer had begun is void: its coordinator counts us as not having answered. */
@@ -274,7 +293,15 @@ export class Replica {
     let group = open.get(groupId);
     if (group === undefined) {
       if (open.size >= MAX_OPEN_GROUPS) return undefined;
-      group = { isHint: groupId >= FIRST_HINT, received: 0, expected: -1, loading: 0, seq: 0, ok: true };
+      group = {
+        startedMs: this.clock.now(),
+        isHint: groupId >= FIRST_HINT,
+        received: 0,
+        expected: -1,
+        loading: 0,
+        seq: 0,
+        ok: true,
+      };
       open.set(groupId, group);
     }
     return group;
