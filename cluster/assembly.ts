@@ -12,6 +12,7 @@ import { type MemberList, Membership } from './core/membership.js';
 import { Reaper, tombstoneSince } from './core/reaper.js';
 import { Sweeper } from './core/sweeper.js';
 import type { Clock, Log, Random } from './environment.js';
+import { GossipPart } from './gossip-part.js';
 import { ClusterKeyspace } from './keyspace.js';
 import type { SavedLives } from './members.js';
 import { Node } from './node.js';
@@ -32,6 +33,11 @@ export interface ClusterSettings {
   readonly requestTimeout: () => number;
   /** ms */
   readonly maxClockDrift: () => number;
+  /** How often a connected peer is heard that has nothing to say, ms. */
+  readonly heartbeatInterval: number;
+  readonly phiThreshold: () => number;
+  /** From one round of gossip to the next, ms. */
+  readonly gossipInterval: () => number;
   /** bytes */
   readonly cacheSize: () => number;
   readonly appendfsync: () => SyncMode;
@@ -84,6 +90,7 @@ export class Assembly {
   readonly store: RecordStore;
   readonly hlc: HybridClock;
   readonly node: Node;
+  readonly gossip: GossipPart;
   readonly sweeper: Sweeper;
   readonly reaper: Reaper;
   readonly keyspace: ClusterKeyspace;
@@ -132,6 +139,19 @@ export class Assembly {
       savedLives: saved.lives,
       outlived: world.outlived,
     });
+    this.gossip = new GossipPart({
+      transport,
+      clock,
+      random,
+      log,
+      topology: () => this.node.topology,
+      facts: () => ({ id: nodeId, address: world.clientAddress(), rack }),
+      heartbeatMs: settings.heartbeatInterval,
+      phiThreshold: settings.phiThreshold,
+      gossipInterval: settings.gossipInterval,
+      usable: (peer, is) => this.node.setUsable(peer, is),
+    });
+    this.node.addPart(this.gossip);
     this.sweeper = new Sweeper(this.store, clock);
     this.reaper = new Reaper(this.store, () => this.node.topology, transport, {
       graceMs,

@@ -29,6 +29,21 @@ export const Message = {
   QueryReply: 12,
   /** The sender's greeting, as JSON: its view of the members has changed. */
   News: 13,
+  /**
+   * clock:f64 hears:u8 sumA:u32 sumB:u32 and, unless the sums suffice, of each member name generation:f64 version:u32 down:u8 -- opens an
+   * exchange of gossip (`core/gossip-messages.ts`).
+   */
+  GossipSyn: 14,
+  /** clock:f64 hears:u8 echo:f64 states:u16, then of each name generation:f64 version:u32 down:u8 facts; then the names that are wanted */
+  GossipAck: 15,
+  /** states:u16, then of each name generation:f64 version:u32 down:u8 facts */
+  GossipAck2: 16,
+  /** number:u32 name -- does the member answer you? */
+  ProbeRequest: 17,
+  /** number:u32 name -- a sign of life, please, for the member of that name. */
+  Probe: 18,
+  /** number:u32 name heard:u8 -- back to the asker, or to the one who asked for it. */
+  ProbeAnswer: 19,
   /** group:u32 rank:u8 db:u8 slot:u16 key record -- one record of a write group, for the home replica at that rank, which is down. */
   WriteHinted: 20,
   /** request:u32 db:u8 slot:u16 key record -- what the receiver missed; it answers once the record is in its log. */

@@ -13,7 +13,7 @@ import { keepUnwritten } from './core/unwritten.js';
 import type { Clock, Log } from './environment.js';
 import { Members, type SavedLives, SELF } from './members.js';
 import { Message } from './messages.js';
-import type { NodePart } from './part.js';
+import { type NodePart, TICK_MS } from './part.js';
 import { FrameReader } from './transport/frame-reader.js';
 import type { PeerId, Transport } from './transport.js';
 import type { Turn } from './turn.js';
@@ -38,7 +38,8 @@ export interface NodeServices {
   peerUp(peer: PeerId): void;
 }
 
-const TICK_MS = 50;
+/** A node that was stopped for so long may have been held dead meanwhile, ms: well below what it takes to be suspected. */
+const ABSENCE_MS = 400;
 
 /**
  * The driver: it owns the timers, hands messages to the machines that understand them and lets what gathered go at the end of
@@ -55,6 +56,7 @@ export class Node {
   private readonly parts: NodePart[] = [];
   private readonly partOf: (NodePart | undefined)[] = [];
   private timer: unknown;
+  private tickedAt = 0;
 
   constructor(
     private readonly store: RecordStore,
@@ -309,22 +311,46 @@ export class Node {
   }
 
   private memberUp(peer: PeerId): void {
-    this.topology.setAlive(peer, true);
-    this.services?.peerUp(peer);
-    for (const part of this.parts) part.peerUp?.(peer);
+    for (const part of this.parts) part.linkUp?.(peer);
   }
 
   private memberDown(peer: PeerId): void {
-    this.topologyNow?.setAlive(peer, false);
-    this.coordinator.peerDown(peer);
+    if (this.ready) for (const part of this.parts) part.linkDown?.(peer);
     this.replica.peerDown(peer);
+    this.giveUp(peer);
+  }
+
+  /**
+   * Says whether a member may be asked things. One that may not is waited for no longer; what it sent, and may still be sending, is
+   * good as long as its connection stands.
+   */
+  setUsable(peer: PeerId, usable: boolean): void {
+    this.topology.setAlive(peer, usable);
+    if (usable) {
+      this.services?.peerUp(peer);
+      for (const part of this.parts) part.peerUp?.(peer);
+    } else {
+      this.giveUp(peer);
+      for (const part of this.parts) part.peerDown?.(peer);
+    }
+  }
+
+  private giveUp(peer: PeerId): void {
+    this.coordinator.peerDown(peer);
     this.calls.peerDown(peer);
-    if (this.ready) for (const part of this.parts) part.peerDown?.(peer);
+  }
+
+  /** While this node was stopped others may have coordinated in its place: what it knew to be the newest it must verify again. */
+  private noticeAbsence(now: number): void {
+    const absence = Math.abs(now - this.tickedAt);
+    this.tickedAt = now;
+    if (absence >= ABSENCE_MS) this.topology.trustEpoch++;
   }
 
   private readonly tick = (): void => {
     const now = this.clock.now();
     if (this.ready) {
+      this.noticeAbsence(now);
       this.coordinator.tick();
       this.replica.expire(now - 2 * this.options.requestTimeout());
       for (const part of this.parts) part.tick?.(now);

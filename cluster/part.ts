@@ -1,6 +1,9 @@
 import type { FrameReader } from './transport/frame-reader.js';
 import type { PeerId } from './transport.js';
 
+/** From tick to tick of a node, ms. */
+export const TICK_MS = 50;
+
 /**
  * A machine of the protocol that lives beside the coordinator and the replica: gossip, handoff, anti-entropy, reaping. The node
  * gives it its messages, the time, and the comings and goings of members; it sends through the transport it was made with.
@@ -12,10 +15,13 @@ export interface NodePart {
   onMessage(type: number, peer: PeerId, body: FrameReader): boolean;
   /** The cluster has formed, or is known from the disk: from now on there is a topology, and messages come. */
   formed?(): void;
-  /** A member is connected and may be sent to. */
+  /** A member may be asked things: it is connected, heard, and hears us. */
   peerUp?(peer: PeerId): void;
   peerDown?(peer: PeerId): void;
-  /** Some times a second; `nowMs` is Unix ms. */
+  /** The bare connection, which may be up with nothing coming through: for the part that judges who may be asked things. */
+  linkUp?(peer: PeerId): void;
+  linkDown?(peer: PeerId): void;
+  /** Every `TICK_MS`, or later; `nowMs` is Unix ms. */
   tick?(nowMs: number): void;
   /** Nothing may be planned or sent any more. */
   stop?(): void;

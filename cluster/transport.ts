@@ -62,6 +62,8 @@ export interface Transport {
   /** Hands every gathered frame to its socket: one write per peer. Called by the node at the end of a turn. */
   flush(): void;
   isUp(peer: PeerId): boolean;
+  /** Signs of life over the present connection: a count that rises with everything that arrives. 0 when down. */
+  signsOf(peer: PeerId): number;
   /** Bytes gathered or handed to the socket and not yet taken by the kernel; 0 when down. */
   queuedBytes(peer: PeerId): number;
   /** Stops reading from the peer (what was already read is still delivered) until `resume`. Not kept over a reconnection. */

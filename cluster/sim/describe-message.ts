@@ -1,5 +1,6 @@
 import { CORRUPT, decodeRecord } from '../../storage/record.js';
 import { fnv1a, WriterTable } from '../../storage/writers.js';
+import { GOSSIP_MESSAGES } from '../gossip-codec.js';
 import { Message } from '../messages.js';
 import { FrameReader } from '../transport/frame-reader.js';
 import { LENGTH_BYTES } from '../transport/limits.js';
@@ -22,7 +23,7 @@ export class Describer {
       const end = at + LENGTH_BYTES + bytes.readUInt32BE(at);
       const body = this.reader.reset(bytes, at + LENGTH_BYTES, end);
       const type = body.u8();
-      if (type !== Message.News)
+      if (type !== Message.News && !GOSSIP_MESSAGES.includes(type))
         lines.push(`${from} > ${to}  ${NAMES.get(type)} ${this.body(type, from, to, body)}`);
       at = end;
     }

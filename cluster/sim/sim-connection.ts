@@ -24,6 +24,8 @@ export class End {
   refused = false;
   /** When something last came from the other side, heartbeats included. */
   heardAt: number;
+  /** Rises with everything that comes, heartbeats included. */
+  signs = 0;
   /** On the way to this end, in order. */
   inbox: Travelling[] = [];
 

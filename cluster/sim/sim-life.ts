@@ -13,6 +13,7 @@ import { Turn } from '../turn.js';
 import type { Checker } from './checker.js';
 import { failed, type Outcome, type Request, SimCall } from './sim-call.js';
 import type { ProcessClock } from './sim-clock.js';
+import { HEARTBEAT_MS } from './sim-network.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimTransport } from './sim-transport.js';
 
@@ -29,6 +30,8 @@ export interface SimSettings {
   readonly sloppy: boolean;
   readonly requestTimeoutMs: number;
   readonly maxClockDriftMs: number;
+  readonly phiThreshold: number;
+  readonly gossipIntervalMs: number;
   readonly cacheBytes: number;
   readonly gcGraceMs: number;
 }
@@ -42,6 +45,8 @@ export const USUAL: SimSettings = {
   sloppy: false,
   requestTimeoutMs: 2000,
   maxClockDriftMs: 500,
+  phiThreshold: 8,
+  gossipIntervalMs: 1000,
   cacheBytes: 1 << 20,
   gcGraceMs: 72 * 3_600_000,
 };
@@ -81,6 +86,9 @@ export class SimLife {
         writeQuorum: () => settings.writeQuorum,
         requestTimeout: () => settings.requestTimeoutMs,
         maxClockDrift: () => settings.maxClockDriftMs,
+        heartbeatInterval: HEARTBEAT_MS,
+        phiThreshold: () => settings.phiThreshold,
+        gossipInterval: () => settings.gossipIntervalMs,
         cacheSize: () => settings.cacheBytes,
         appendfsync: () => settings.syncMode,
         gcGrace: () => settings.gcGraceMs,

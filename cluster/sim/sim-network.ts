@@ -3,8 +3,8 @@ import { Connection, End, type Parcel } from './sim-connection.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimTransport } from './sim-transport.js';
 
-const HEARTBEAT_MS = 500;
-const SILENCE_MS = 2500;
+export const HEARTBEAT_MS = 200;
+const SILENCE_MS = 5000;
 const HANDSHAKE_MS = 3000;
 
 /** Hears of everything that reaches a node, for transcripts. */
@@ -173,6 +173,7 @@ export class SimNetwork {
       if (to.paused || this.isCut(from.transport.address, to.transport.address)) return;
       const { parcel } = to.inbox.shift()!;
       to.heardAt = this.queue.now;
+      to.signs++;
       this.observe(from.transport, to.transport, parcel);
       to.transport.receive(connection, to, from.transport.nodeId, parcel);
     }
@@ -194,7 +195,10 @@ export class SimNetwork {
     const { now } = this.queue;
     for (const end of connection.ends) {
       const other = connection.other(end);
-      if (other.open && !this.isCut(other.transport.address, end.transport.address)) end.heardAt = now;
+      if (other.open && !this.isCut(other.transport.address, end.transport.address)) {
+        end.heardAt = now;
+        end.signs++;
+      }
       if (end.open && now - end.heardAt > SILENCE_MS)
         this.close(connection, end, `nothing heard for ${SILENCE_MS} ms`);
       else if (end.open && !end.up && now - end.bornAt > HANDSHAKE_MS)

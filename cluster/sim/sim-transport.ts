@@ -75,6 +75,10 @@ export class SimTransport implements Transport {
     return this.links[peer] !== undefined;
   }
 
+  signsOf(peer: PeerId): number {
+    return this.links[peer]?.end.signs ?? 0;
+  }
+
   queuedBytes(peer: PeerId): number {
     return this.links[peer]?.out.length ?? 0;
   }

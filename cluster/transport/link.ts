@@ -44,6 +44,8 @@ export class Link implements HandshakeHost {
   upSince = 0;
   /** Something waits in `out` and the transport knows it. */
   dirty = false;
+  /** Rises with every chunk that arrives. */
+  signs = 0;
   readonly out: FrameWriter;
   private phase: 'handshake' | 'up' | 'closed' = 'handshake';
   private readonly handshake: Handshake;
@@ -120,7 +122,9 @@ export class Link implements HandshakeHost {
   tick(): void {
     if (this.phase !== 'up') return;
     const { heartbeatMs, heartbeatTimeoutMs } = this.owner.limits;
-    if (!this.paused && ++this.silentTicks > heartbeatTimeoutMs / heartbeatMs) {
+    // That nobody reads what it sends is not the peer's fault.
+    if (this.paused) this.signs++;
+    else if (++this.silentTicks > heartbeatTimeoutMs / heartbeatMs) {
       this.close(`nothing heard for ${heartbeatTimeoutMs} ms`);
       return;
     }
@@ -200,6 +204,7 @@ export class Link implements HandshakeHost {
   private receive(chunk: Buffer): void {
     if (this.phase === 'closed') return;
     this.silentTicks = 0;
+    this.signs++;
     let rest = chunk;
     if (this.phase === 'handshake') {
       rest = this.handshake.feed(chunk);

@@ -142,6 +142,10 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
     return this.byPeer[peer] !== undefined;
   }
 
+  signsOf(peer: PeerId): number {
+    return this.byPeer[peer]?.signs ?? 0;
+  }
+
   queuedBytes(peer: PeerId): number {
     return this.byPeer[peer]?.queuedBytes ?? 0;
   }

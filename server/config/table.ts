@@ -153,13 +153,28 @@ export const SETTINGS = {
   ),
   'heartbeat-interval': row(
     integer(10, 60_000),
-    '500',
-    'Idle connections between nodes are pinged so often.',
+    '200',
+    'Idle connections between nodes are pinged so often. A peer is suspected after about five missing pings.',
     { unit: 'ms' },
   ),
-  'heartbeat-timeout': row(integer(30, 600_000), '2500', 'A node that was silent for so long is down.', {
-    unit: 'ms',
-  }),
+  'heartbeat-timeout': row(
+    integer(30, 600_000),
+    '5000',
+    'A connection to a node that was silent for so long is closed. The node is suspected, and not used, long before.',
+    { unit: 'ms' },
+  ),
+  'phi-threshold': row(
+    integer(1, 100),
+    '8',
+    'A node is suspected when its silence is so unlikely: 8 = once in 10^8 times, as it was heard before.',
+    mutable,
+  ),
+  'gossip-interval': row(
+    integer(50, 60_000),
+    '1000',
+    'How often a node compares what it knows of the members with a few others.',
+    mutableMs,
+  ),
   'shutdown-timeout': row(integer(0, 3600), '10', 'How long a stopping node waits for its clients.', {
     mutable: true,
     unit: 's',

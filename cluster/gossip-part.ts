@@ -1,0 +1,158 @@
+import { Gossip, type State } from './core/gossip.js';
+import type { GossipMessage } from './core/gossip-messages.js';
+import type { Topology } from './core/topology.js';
+import type { Clock, Log, Random } from './environment.js';
+import { GOSSIP_MESSAGES, type Names, readGossip, writeGossip } from './gossip-codec.js';
+import { type NodePart, TICK_MS } from './part.js';
+import type { FrameReader } from './transport/frame-reader.js';
+import type { PeerId, Transport } from './transport.js';
+
+/** What a member says about itself to all. */
+export interface MemberFacts {
+  readonly id: string;
+  /** Where clients reach it. */
+  readonly address: string;
+  readonly rack: string;
+}
+
+/** A member as this node sees it. */
+export interface MemberView {
+  readonly state: State;
+  readonly phi: number;
+  /** 0: it was not heard of yet. */
+  readonly generation: number;
+  readonly version: number;
+  /** undefined: it was not heard of yet. */
+  readonly facts: MemberFacts | undefined;
+}
+
+export interface GossipPartOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly topology: () => Topology;
+  readonly facts: () => MemberFacts;
+  readonly heartbeatMs: number;
+  readonly phiThreshold: () => number;
+  readonly gossipInterval: () => number;
+  /** The peer may be used, or not any more. */
+  readonly usable: (peer: PeerId, is: boolean) => void;
+}
+
+/** Joins gossip and the failure detector to the node: its messages, its time, its log. */
+export class GossipPart implements NodePart, Names {
+  readonly messages = GOSSIP_MESSAGES;
+  private gossip: Gossip | undefined;
+  private members: Topology['members'] = [];
+  private readonly byName = new Map<string, PeerId>();
+  /** The start of this process: later than that of any before, as far as the clock was not set back. */
+  private readonly bornAt: number;
+
+  constructor(private readonly options: GossipPartOptions) {
+    this.bornAt = options.clock.now();
+  }
+
+  nameOf(member: PeerId): string {
+    return this.members[member].name;
+  }
+
+  memberOf(name: string): PeerId | undefined {
+    return this.byName.get(name);
+  }
+
+  /** All members by their numbers; empty before the cluster has formed. */
+  views(): MemberView[] {
+    const { gossip } = this;
+    if (gossip === undefined) return [];
+    return this.members.map((_, member) => {
+      const { generation, version, facts } = gossip.table.state(member);
+      return {
+        state: gossip.stateOf(member),
+        phi: gossip.detector.phiOf(member),
+        generation,
+        version,
+        facts: parseFacts(facts),
+      };
+    });
+  }
+
+  formed(): void {
+    const { topology, random, transport, phiThreshold, gossipInterval, heartbeatMs, usable } = this.options;
+    const { members, self } = topology();
+    this.members = members;
+    for (const [member, { name }] of members.entries()) this.byName.set(name, member);
+    this.gossip = new Gossip(
+      {
+        names: members.map(({ name }) => name),
+        self,
+        generation: this.bornAt,
+        facts: this.ownFacts(),
+        tickMs: TICK_MS,
+        heartbeatMs,
+        threshold: phiThreshold,
+        interval: gossipInterval,
+        random,
+      },
+      {
+        send: (peer, message) => this.send(peer, message),
+        signs: (peer) => transport.signsOf(peer),
+        usable: (peer, is) => {
+          this.tell(peer, is);
+          usable(peer, is);
+        },
+        heldDown: (peer) => this.options.log.warn(this.told(peer), 'member is down: nobody hears it'),
+        clock: () => {},
+      },
+    );
+  }
+
+  linkUp(peer: PeerId): void {
+    this.gossip?.linkUp(peer, this.options.clock.now());
+  }
+
+  linkDown(peer: PeerId): void {
+    this.gossip?.linkDown(peer);
+  }
+
+  tick(now: number): void {
+    this.gossip!.table.declare(this.ownFacts());
+    this.gossip!.tick(now);
+  }
+
+  onMessage(type: number, peer: PeerId, body: FrameReader): boolean {
+    const message = readGossip(type, body, this);
+    if (message === 'garbled') return false;
+    if (message !== null) this.gossip!.receive(peer, message, this.options.clock.now());
+    return true;
+  }
+
+  private send(peer: PeerId, message: GossipMessage): boolean {
+    const out = this.options.transport.writer(peer);
+    return out !== undefined && writeGossip(out, message, this);
+  }
+
+  private ownFacts(): string {
+    return Buffer.from(JSON.stringify(this.options.facts())).latin1Slice();
+  }
+
+  private tell(peer: PeerId, usable: boolean): void {
+    const { log, transport } = this.options;
+    if (usable) log.info(this.told(peer), 'member is up');
+    else if (transport.isUp(peer))
+      log.warn(this.told(peer), 'member is suspect: connected, but silent or deaf');
+  }
+
+  private told(peer: PeerId): { address: string; phi: number } {
+    return { address: this.nameOf(peer), phi: Math.round(this.gossip!.detector.phiOf(peer) * 10) / 10 };
+  }
+}
+
+function parseFacts(text: string): MemberFacts | undefined {
+  try {
+    const { id, address, rack } = JSON.parse(Buffer.from(text, 'latin1').toString());
+    return { id: String(id), address: String(address), rack: String(rack) };
+  } catch {
+    return undefined;
+  }
+}
