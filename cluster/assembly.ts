@@ -1,21 +1,25 @@
-import type { StorageEngine } from '../storage/engine.js';
+import type { Done, StorageEngine } from '../storage/engine.js';
 import { SLOTS } from '../storage/key-layout.js';
 import { LiveCounts } from '../storage/live-counts.js';
 import { RecordStore, type SyncMode } from '../storage/record-store.js';
+import { Recounter } from '../storage/recount.js';
+import { SlotTrees } from '../storage/slot-trees.js';
+import { Summaries } from '../storage/summaries.js';
 import { WriterTable, writerId } from '../storage/writers.js';
 import { FlushMarks } from './core/flush-marks.js';
 import type { Hints } from './core/hints.js';
 import { HybridClock } from './core/hlc.js';
 import type { Level } from './core/levels.js';
 import type { Outlived } from './core/lives.js';
-import { type MemberList, Membership } from './core/membership.js';
+import { Membership } from './core/membership.js';
 import { Reaper, tombstoneSince } from './core/reaper.js';
 import { Sweeper } from './core/sweeper.js';
+import { digestA, digestB } from './core/version.js';
 import type { Clock, Log, Random } from './environment.js';
 import { GossipPart } from './gossip-part.js';
 import { ClusterKeyspace } from './keyspace.js';
-import type { SavedLives } from './members.js';
 import { Node } from './node.js';
+import { type SavedFacts, writeFacts } from './saved-facts.js';
 import type { Transport } from './transport.js';
 import type { Turn } from './turn.js';
 
@@ -45,14 +49,6 @@ export interface ClusterSettings {
   readonly gcGrace: () => number;
 }
 
-/** What a node kept about itself over its last stop. */
-export interface SavedFacts {
-  readonly clock: number;
-  readonly marks: readonly number[] | undefined;
-  readonly members: MemberList | undefined;
-  readonly lives: SavedLives | undefined;
-}
-
 /** The world a node lives in: real in `server/ringkv.ts`, simulated in `sim/sim-life.ts`. */
 export interface Surroundings {
   readonly settings: ClusterSettings;
@@ -79,14 +75,18 @@ export interface Surroundings {
    * under a higher incarnation.
    */
   readonly outlived: (by: Outlived) => void;
-  /** Begins to count the keys; the function it returns calls back once the counts are complete. */
-  readonly startCounting: (store: RecordStore, counts: LiveCounts) => (run: () => void) => void;
 }
 
 /** One node's protocol parts, made and joined in the one way there is. The server and the simulator both stand on it. */
 export class Assembly {
   readonly writers = new WriterTable();
   readonly counts = new LiveCounts(SLOTS);
+  readonly trees = new SlotTrees(SLOTS, {
+    a: (record) => digestA(record, this.writers),
+    b: (record) => digestB(record, this.writers),
+  });
+  readonly recounter: Recounter;
+  private readonly summaries: Summaries;
   readonly store: RecordStore;
   readonly hlc: HybridClock;
   readonly node: Node;
@@ -95,20 +95,25 @@ export class Assembly {
   readonly reaper: Reaper;
   readonly keyspace: ClusterKeyspace;
 
-  constructor(world: Surroundings) {
+  constructor(private readonly world: Surroundings) {
     const { settings, engine, transport, clock, random, log, turn, nodeId, incarnation, saved } = world;
     const writer = this.writers.index(writerId(nodeId, incarnation));
     const marks = new FlushMarks(settings.databases, saved.marks);
     this.hlc = new HybridClock(saved.clock, settings.maxClockDrift);
     // A tombstone must lie behind every clock of the cluster before it goes: what is written after it is newer on all of them.
     const graceMs = () => Math.max(settings.gcGrace(), 2 * settings.maxClockDrift());
-    this.store = new RecordStore(engine, this.writers, this.counts, {
+    this.summaries = new Summaries(this.counts, this.trees);
+    this.store = new RecordStore(engine, this.writers, this.summaries, {
       cacheBytes: settings.cacheSize,
       syncMode: settings.appendfsync,
       plan: () => turn.plan(),
       admit: (db, record) => marks.admit(db, record),
       tombstoneSince: () => tombstoneSince(clock.now(), graceMs()),
     });
+    this.recounter = new Recounter(this.store, this.summaries, (error) =>
+      log.error({ err: error }, 'the records could not be counted'),
+    );
+    this.recounter.start(saved.summaries);
     turn.addStage('disk', () => this.store.flush());
     const { replicas, vnodes, databases, rack } = settings;
     const boot = Math.floor(random.next() * 2 ** 48);
@@ -159,6 +164,11 @@ export class Assembly {
       firstRequest: world.firstRequest,
     });
     this.node.addPart(this.reaper);
+    this.node.addPart({
+      messages: [],
+      onMessage: () => false,
+      tick: (nowMs) => this.recounter.tick(nowMs, this.sweeper.calm),
+    });
     this.keyspace = new ClusterKeyspace(
       this.node,
       this.store,
@@ -169,7 +179,7 @@ export class Assembly {
       this.hlc,
       this.sweeper,
       databases,
-      world.startCounting(this.store, this.counts),
+      (run) => this.recounter.whenCounted(run),
     );
   }
 
@@ -186,5 +196,11 @@ export class Assembly {
   stop(): void {
     this.node.stop();
     this.sweeper.stop();
+  }
+
+  /** The last thing before a clean stop, once everything else is on the disk. */
+  saveFacts(done: Done): void {
+    const summaries = this.recounter.exact ? this.summaries.save() : undefined;
+    writeFacts(this.world.engine, this.hlc.latest, summaries, done);
   }
 }

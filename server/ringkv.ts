@@ -15,11 +15,10 @@ import { BUS_PORT_OFFSET, type SettingName, type SettingValues } from './config/
 import { Databases } from './databases.js';
 import { Executor } from './executor.js';
 import { infoSections } from './info-sections.js';
-import { type Counted, startCounting } from './key-counting.js';
 import { Listener } from './listener.js';
 import { Pause } from './pause.js';
 import { RemoteCommands } from './remote-commands.js';
-import { DATABASES_ROW, readRows, writeRows } from './saved-rows.js';
+import { DATABASES_ROW, readRows } from './saved-rows.js';
 import type { ServerContext } from './server-context.js';
 import { Stats } from './stats.js';
 import { systemClock, systemRandom } from './system.js';
@@ -106,7 +105,6 @@ async function assemble(
   const busPort = alone ? 0 : await transport.listen(values.host, busPortOf(values));
   let clientPort = values.port;
   const announced = values.announceHost === '' ? values.host : values.announceHost;
-  let counted: Counted | undefined;
   const cluster = new Assembly({
     settings: {
       replicas: values.replicas,
@@ -144,11 +142,7 @@ async function assemble(
     seeds: values.seeds,
     busAddress: `${announced}:${busPort}`,
     clientAddress: () => `${announced}:${clientPort}`,
-    saved,
-    startCounting: (ofStore, counts) => {
-      counted = startCounting(ofStore, counts, saved.counts, log);
-      return counted;
-    },
+    saved: saved.facts,
   });
   const { store, counts, node } = cluster;
   turn.addStage('disk', () => backPressure.drained());
@@ -223,7 +217,7 @@ async function assemble(
     cluster.stop();
     await transport.close();
     await settled(store);
-    await writeRows(engine, cluster.hlc, counted?.complete() ? counts : undefined);
+    await saveFacts(cluster);
     await engine.close();
     await folder.markClean();
     await folder.close();
@@ -257,6 +251,12 @@ function syncEverySecond(mode: string, store: RecordStore, log: Logger): void {
   if (mode !== 'everysec') return;
   store.sync((error) => {
     if (error) log.error({ err: error }, 'the log could not be synced to disk');
+  });
+}
+
+function saveFacts(cluster: Assembly): Promise<void> {
+  return new Promise((resolve, reject) => {
+    cluster.saveFacts((error) => (error ? reject(error) : resolve()));
   });
 }
 

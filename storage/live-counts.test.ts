@@ -9,14 +9,14 @@ const RECORD: KeyRecord = {
 
 it('is exact when a key is removed before the background count has come to it', () => {
   const counts = new LiveCounts(4);
-  counts.changed(0, 2, RECORD, null);
-  counts.changed(0, 2, null, RECORD);
+  counts.changed(0, 2, 0, RECORD, null);
+  counts.changed(0, 2, 0, null, RECORD);
   expect([counts.total(0), counts.slot(0, 2)]).toEqual([0, 0]);
 });
 
 it('never says less than nothing', () => {
   const counts = new LiveCounts(4);
-  counts.changed(0, 2, RECORD, null);
+  counts.changed(0, 2, 0, RECORD, null);
   expect([counts.total(0), counts.slot(0, 2)]).toEqual([0, 0]);
   const kept = new LiveCounts(4);
   expect(kept.restore(counts.save())).toBe(true);

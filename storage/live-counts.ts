@@ -1,10 +1,11 @@
 import { type KeyRecord, TOMBSTONE } from './record.js';
+import type { RecordObserver } from './record-observer.js';
 
 /**
  * How many keys are alive per database and slot, kept exact by telling it every change of a record. A key whose time is up
  * counts until the expiry sweep has made a tombstone of it, as in Redis it counts until it is deleted.
  */
-export class LiveCounts {
+export class LiveCounts implements RecordObserver {
   private readonly totals: number[] = [];
   private readonly expiring: number[] = [];
   /** Below nothing while the background count has not come yet to keys that were removed meanwhile. */
@@ -12,7 +13,7 @@ export class LiveCounts {
 
   constructor(private readonly slotCount: number) {}
 
-  changed(db: number, slot: number, before: KeyRecord | null, after: KeyRecord | null): void {
+  changed(db: number, slot: number, _hash: number, before: KeyRecord | null, after: KeyRecord | null): void {
     const was = alive(before);
     const is = alive(after);
     if (was !== is) this.add(db, slot, is ? 1 : -1);
@@ -70,10 +71,28 @@ export class LiveCounts {
     return true;
   }
 
-  clear(db: number): void {
+  cleared(db: number): void {
     this.totals[db] = 0;
     this.expiring[db] = 0;
     this.slots[db]?.fill(0);
+  }
+
+  /** A damaged record counts until another takes its place. */
+  doubted(): void {}
+
+  blank(): LiveCounts {
+    return new LiveCounts(this.slotCount);
+  }
+
+  /** Adds everything in `from`, or with -1 takes it out. */
+  addAll(from: LiveCounts, times: 1 | -1): void {
+    from.slots.forEach((counts, db) => {
+      for (let slot = 0; slot < this.slotCount; slot++)
+        if (counts[slot] !== 0) this.add(db, slot, times * counts[slot]);
+    });
+    from.expiring.forEach((keys, db) => {
+      this.expiring[db] = (this.expiring[db] ?? 0) + times * keys;
+    });
   }
 
   private expires(record: KeyRecord | null): boolean {

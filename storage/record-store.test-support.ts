@@ -1,16 +1,24 @@
 import type { StorageEngine, WriteBatch } from './engine.js';
 import { MemoryEngine } from './engine-memory.js';
+import { dataKey } from './key-layout.js';
 import { LiveCounts } from './live-counts.js';
 import { type KeyRecord, STRING, TOMBSTONE } from './record.js';
 import type { RecordEntry } from './record-cache.js';
 import { RecordStore, type RecordStoreOptions, type SyncMode } from './record-store.js';
-import { WriterTable, writerId } from './writers.js';
+import { SlotTrees } from './slot-trees.js';
+import { Summaries } from './summaries.js';
+import { fnv1a, WriterTable, writerId } from './writers.js';
 
 /** A record store on the memory engine whose turns and disk move only when the test says so. */
 export class StoreBench {
   readonly writers = new WriterTable();
   readonly writer = this.writers.index(writerId('a'.repeat(32), 0));
   readonly counts = new LiveCounts(4);
+  readonly trees = new SlotTrees(4, {
+    a: (record) => fnv1a(JSON.stringify(record.siblings.map(({ hlc }) => hlc))),
+    b: (record) => fnv1a(JSON.stringify(record.context)),
+  });
+  readonly summaries = new Summaries(this.counts, this.trees);
   readonly engine: StorageEngine;
   readonly store: RecordStore;
   /** Every batch handed to the engine. */
@@ -31,7 +39,7 @@ export class StoreBench {
     const engine = new MemoryEngine((run) => this.disk.push(run));
     void engine.open();
     this.engine = this.watched(engine);
-    this.store = new RecordStore(this.engine, this.writers, this.counts, {
+    this.store = new RecordStore(this.engine, this.writers, this.summaries, {
       cacheBytes: () => this.cacheBytes,
       syncMode: () => this.syncMode,
       plan: () => this.turnEnd.push(() => this.store.flush()),
@@ -79,6 +87,21 @@ export class StoreBench {
     this.store.put(entry, this.record(payload, hlc, expireAt));
     this.store.unpin(entry);
     return entry;
+  }
+
+  /** Puts a record for a key that is cached, and lets nothing move. */
+  putNow(key: string, payload: string | null, hlc = 1): void {
+    const entry = this.store.pin(0, 0, key);
+    this.store.put(entry, this.record(payload, hlc));
+    this.store.unpin(entry);
+  }
+
+  /** Turns the record that is on the disk into rubbish, unseen by the cache. */
+  damage(key: string): void {
+    const batch = this.engine.batch();
+    batch.put(dataKey(0, 0, fnv1a(key), key), Buffer.from('rubbish'));
+    batch.write(true, () => {});
+    this.settle();
   }
 
   /** The payload a reader of the cache finds now; undefined when the key is not cached. */

@@ -1,8 +1,8 @@
 import type { Done, EngineIterator, Range, StorageEngine } from './engine.js';
 import { type DataKey, dataKey, expiryKey, tombstoneKey } from './key-layout.js';
-import type { LiveCounts } from './live-counts.js';
 import { CORRUPT, decodeRecord, isTombstone, type KeyRecord } from './record.js';
 import { RecordCache, type RecordEntry } from './record-cache.js';
+import type { RecordObserver } from './record-observer.js';
 import { RecordScratch } from './record-scratch.js';
 import type { WriterTable } from './writers.js';
 
@@ -86,11 +86,13 @@ export class RecordStore {
   private extraRows: { key: Buffer; value: Buffer | null }[] = [];
   private pendingBytes = 0;
   private settledWaiters: { seq: number; run: Done }[] = [];
+  /** Records that could not be written, until the disk has said what there is in their place. */
+  private askedAgain = 0;
 
   constructor(
     private readonly engine: StorageEngine,
     readonly writers: WriterTable,
-    private readonly counts: LiveCounts,
+    private readonly observer: RecordObserver,
     private readonly options: RecordStoreOptions,
   ) {
     this.cache = new RecordCache(options.cacheBytes);
@@ -153,7 +155,7 @@ export class RecordStore {
 
   /** Replaces the record of a pinned, loaded entry. Committed with the group that gathers now. */
   put(entry: RecordEntry, record: KeyRecord | null): void {
-    this.counts.changed(entry.db, entry.slot, entry.record ?? null, record);
+    this.observer.changed(entry.db, entry.slot, entry.hash, entry.record ?? null, record);
     this.pendingBytes += entry.key.length + (record?.siblings[0]?.payload.length ?? 0);
     this.cache.replace(entry, record);
     entry.corrupt = false;
@@ -189,6 +191,14 @@ export class RecordStore {
     else this.whenOver(this.lastSeq, run);
   }
 
+  /**
+   * All records by which the cache is ahead of what `iterate` would find now; undefined while that is not known: a group is being
+   * written, or one has failed. Known inside the callback of `whenSettled` unless it is given an error.
+   */
+  get aheadOfDisk(): readonly RecordEntry[] | undefined {
+    return this.writing || this.askedAgain > 0 || this.writeError !== null ? undefined : this.gathering;
+  }
+
   /** The last group that anything is in. */
   private get lastSeq(): number {
     if (this.gathering.length > 0) return this.currentSeq;
@@ -211,15 +221,15 @@ export class RecordStore {
     return this.options.admit(db, record);
   }
 
-  /** A database was flushed: what is cached of it goes through `admit` again, and the counts begin anew. */
+  /** A database was flushed: what is cached of it goes through `admit` again, and who counts begins anew. */
   readmit(db: number): void {
-    this.counts.clear(db);
+    this.observer.cleared(db);
     this.cache.forEach((entry) => {
       if (entry.record == null || entry.db !== db) return;
       const left = this.options.admit(db, entry.record);
       this.cache.replace(entry, left);
       // Newer than the mark: written while the flush was on its way. It is so new that it is cached.
-      if (left !== null) this.counts.changed(db, entry.slot, null, left);
+      if (left !== null) this.observer.changed(db, entry.slot, entry.hash, null, left);
     });
   }
 
@@ -292,6 +302,7 @@ export class RecordStore {
     if (record === CORRUPT) {
       this.counters.corrupt++;
       entry.corrupt = true;
+      this.observer.doubted(entry.db, entry.slot, entry.hash);
       this.onCorrupt(entry);
       return;
     }
@@ -360,14 +371,17 @@ export class RecordStore {
     if (this.gathering.length > 0 || this.extraRows.length > 0) this.plan();
   }
 
-  /** The disk is asked at once, so that the counts too become what it says. */
+  /** The disk is asked at once, so that whoever follows the records too believes what it says. */
   private forget(entry: RecordEntry, seq: number): void {
     const lost = entry.record ?? null;
     this.onUnwritten(entry);
     this.cache.forget(entry);
+    this.askedAgain++;
     const loaded = (): void => {
+      this.askedAgain--;
       const meanwhile = entry.dirtySeq !== seq;
-      this.counts.changed(entry.db, entry.slot, lost, meanwhile ? null : (entry.record ?? null));
+      const found = meanwhile ? null : (entry.record ?? null);
+      this.observer.changed(entry.db, entry.slot, entry.hash, lost, found);
     };
     this.load(entry, { loaded });
   }

@@ -7,7 +7,7 @@ import {
   parseExpiryKey,
   SLOTS,
 } from '../../storage/key-layout.js';
-import { CORRUPT, type KeyRecord, TOMBSTONE, type Version } from '../../storage/record.js';
+import { type KeyRecord, TOMBSTONE, type Version } from '../../storage/record.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import type { Clock } from '../environment.js';
 
@@ -41,6 +41,11 @@ export class Sweeper {
 
   stop(): void {
     this.clock.clearTimer(this.timer);
+  }
+
+  /** No flushed records are being deleted. */
+  get calm(): boolean {
+    return !this.busy && this.flushFrom === null;
   }
 
   /** Flush marks were raised: everything on disk is looked at once. */
@@ -139,25 +144,4 @@ function expire(record: KeyRecord | null, expireAt: number): KeyRecord | undefin
     isDue(version) ? ({ ...version, type: TOMBSTONE, expireAt: 0, payload: '' } as const) : version,
   );
   return { context: record.context, siblings };
-}
-
-/** Counts the live keys of a node whose counts were lost by an unclean stop, while it already serves. */
-export function countAll(
-  store: RecordStore,
-  visit: (row: DataKey, record: KeyRecord) => void,
-  done: (error: Error | null) => void,
-): void {
-  const iterator = store.iterate({ from: dataKeyFrom(0), to: dataKeyFrom(SLOTS) });
-  const step = (): void => {
-    iterator.next(ROWS_PER_SWEEP, (error, rows) => {
-      for (const { key, value } of rows) {
-        const row = parseDataKey(key);
-        const record = store.decodeRow(row, value);
-        if (record !== null && record !== CORRUPT) visit(row, record);
-      }
-      if (error || rows.length < ROWS_PER_SWEEP) iterator.close(() => done(error));
-      else step();
-    });
-  };
-  step();
 }

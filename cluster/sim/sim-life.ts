@@ -1,14 +1,12 @@
 import type { StorageEngine } from '../../storage/engine.js';
-import { metaKey } from '../../storage/key-layout.js';
 import type { RecordStore, SyncMode } from '../../storage/record-store.js';
-import { Assembly, type SavedFacts } from '../assembly.js';
+import { Assembly } from '../assembly.js';
 import { type Level, QUORUM } from '../core/levels.js';
 import type { Outlived } from '../core/lives.js';
 import { slotOf } from '../core/slot.js';
 import type { Log } from '../environment.js';
-import { FLUSH_ROW } from '../keyspace.js';
-import { LIVES_ROW, MEMBERS_ROW } from '../members.js';
 import { NOBODY, type Node, SELF } from '../node.js';
+import { readFacts, type SavedFacts } from '../saved-facts.js';
 import { Turn } from '../turn.js';
 import type { Checker } from './checker.js';
 import { failed, type Outcome, type Request, SimCall } from './sim-call.js';
@@ -17,7 +15,6 @@ import { HEARTBEAT_MS } from './sim-network.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimTransport } from './sim-transport.js';
 
-const CLOCK_ROW = metaKey('clock');
 const SYNC_EVERY_MS = 1000;
 const DATABASES = 1;
 
@@ -99,7 +96,6 @@ export class SimLife {
       clientAddress: () => transport.address,
       firstRequest: 1,
       saved,
-      startCounting: () => (run) => run(),
     });
     this.assembly.start((payload, reply) => this.forwarded(payload, reply));
     this.syncEverySecond();
@@ -115,20 +111,10 @@ export class SimLife {
 
   /** Reads what the node kept about itself, then starts it. */
   static boot(parts: ProcessParts, done: (process: SimLife) => void): void {
-    parts.engine.getMany(
-      [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, LIVES_ROW],
-      (error, [clock, marks, members, lives]) => {
-        if (error) throw error;
-        done(
-          new SimLife(parts, {
-            clock: clock === undefined ? 0 : clock.readDoubleBE(0),
-            marks: marks === undefined ? undefined : JSON.parse(marks.toString()),
-            members: members === undefined ? undefined : JSON.parse(members.toString()),
-            lives: lives === undefined ? undefined : JSON.parse(lives.toString()),
-          }),
-        );
-      },
-    );
+    readFacts(parts.engine, (error, facts) => {
+      if (facts === undefined) throw error!;
+      done(new SimLife(parts, facts));
+    });
   }
 
   /** A client of this node asks; `done` is called once, perhaps before this returns. */
@@ -149,13 +135,7 @@ export class SimLife {
     const { store, parts } = this;
     this.assembly.stop();
     parts.transport.close();
-    store.whenSettled(() => {
-      const clock = Buffer.alloc(8);
-      clock.writeDoubleBE(this.assembly.hlc.latest);
-      const batch = parts.engine.batch();
-      batch.put(CLOCK_ROW, clock);
-      batch.write(true, (error) => done(error === null));
-    });
+    store.whenSettled(() => this.assembly.saveFacts((error) => done(error === null)));
   }
 
   private run(request: Request, done: (outcome: Outcome) => void): void {
