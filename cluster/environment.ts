@@ -7,6 +7,8 @@ export type TimerHandle = unknown;
 export interface Clock {
   /** Unix ms, whole. */
   now(): number;
+  /** ms since some moment, with fractions; goes on evenly when the clock is set. For waiting: deadlines, timeouts. */
+  elapsed(): number;
   /** Runs after everything that is ready in this turn of the event loop: the moment to write what has gathered. */
   defer(run: () => void): void;
   setTimer(ms: number, run: () => void): TimerHandle;

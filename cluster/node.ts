@@ -167,7 +167,7 @@ export class Node {
       return;
     }
     // The other side gives up first, so that its word on what happened can still arrive.
-    const deadline = this.clock.now() + this.options.requestTimeout() * 2;
+    const deadline = this.clock.elapsed() + this.options.requestTimeout() * 2;
     const id = this.calls.begin(peer, deadline, done);
     out.begin();
     out.u8(type);
@@ -349,13 +349,14 @@ export class Node {
 
   private readonly tick = (): void => {
     const now = this.clock.now();
+    const elapsed = this.clock.elapsed();
     if (this.ready) {
       this.noticeAbsence(now);
       this.coordinator.tick();
-      this.replica.expire(now - 2 * this.options.requestTimeout());
-      for (const part of this.parts) part.tick?.(now);
+      this.replica.expire(elapsed - 2 * this.options.requestTimeout());
+      for (const part of this.parts) part.tick?.(now, elapsed);
     }
-    this.calls.expire(now);
+    this.calls.expire(elapsed);
     this.timer = this.clock.setTimer(TICK_MS, this.tick);
   };
 }

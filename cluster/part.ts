@@ -21,8 +21,10 @@ export interface NodePart {
   /** The bare connection, which may be up with nothing coming through: for the part that judges who may be asked things. */
   linkUp?(peer: PeerId): void;
   linkDown?(peer: PeerId): void;
-  /** Every `TICK_MS`, or later; `nowMs` is Unix ms. */
-  tick?(nowMs: number): void;
+  /**
+   * Every `TICK_MS`, or later. `nowMs` is Unix ms, which may be set; `elapsedMs` goes on evenly: for deadlines (see `Clock`).
+   */
+  tick?(nowMs: number, elapsedMs: number): void;
   /** Nothing may be planned or sent any more. */
   stop?(): void;
 }

@@ -111,6 +111,7 @@ export class CoreBench {
     const clock: Clock = {
       now: () => this.now,
       defer: () => {},
+      elapsed: () => this.now,
       setTimer: () => 0,
       clearTimer: () => {},
     };

@@ -66,7 +66,7 @@ export class Coordinator implements ReadEffects {
       transport,
       hints,
       () => this.takeId(),
-      () => clock.now(),
+      () => clock.elapsed(),
     );
   }
 
@@ -185,7 +185,7 @@ export class Coordinator implements ReadEffects {
 
   /** To be called some times a second. */
   tick(): void {
-    const limit = this.clock.now() - this.options.requestTimeout();
+    const limit = this.clock.elapsed() - this.options.requestTimeout();
     this.counters.timeouts += this.groups.expire(limit);
     for (const [id, asked] of [...this.reads]) {
       if (asked.read.startedMs > limit) continue;
@@ -261,7 +261,7 @@ export class Coordinator implements ReadEffects {
       topology.n,
       this,
       (own, waiter) => this.store.load(own, waiter),
-      this.clock.now(),
+      this.clock.elapsed(),
     );
     const candidates: number[] = [];
     for (const member of topology.homes(slot)) if (topology.alive[member]) candidates.push(member);

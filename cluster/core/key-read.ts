@@ -60,9 +60,10 @@ export class KeyRead implements LoadWaiter {
     private readonly effects: ReadEffects,
     /** Fetches the entry's record. */
     private readonly loadLocal: (entry: RecordEntry, waiter: LoadWaiter) => void,
-    nowMs: number,
+    /** By `Clock.elapsed`. */
+    elapsedMs: number,
   ) {
-    this.startedMs = nowMs;
+    this.startedMs = elapsedMs;
   }
 
   /** `candidates`: live home replicas, best first, this node among them when it is one. */

@@ -5,7 +5,7 @@ export type CallFailure = 'not-sent' | 'connection-lost' | 'timeout';
 
 interface OpenCall {
   readonly peer: number;
-  /** Unix ms. */
+  /** By `Clock.elapsed`, as all times here. */
   readonly deadline: number;
   readonly done: CallDone;
 }
@@ -47,8 +47,8 @@ export class PeerCalls {
     this.giveUp((call) => call.peer === peer, 'connection-lost');
   }
 
-  expire(nowMs: number): void {
-    this.giveUp((call) => call.deadline <= nowMs, 'timeout');
+  expire(elapsedMs: number): void {
+    this.giveUp((call) => call.deadline <= elapsedMs, 'timeout');
   }
 
   private giveUp(which: (call: OpenCall) => boolean, why: CallFailure): void {

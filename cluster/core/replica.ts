@@ -17,7 +17,7 @@ import { digestA, digestB } from './version.js';
 /** A group of writes on its way in from one coordinator, or a hint, which is a group of one. */
 interface IncomingGroup {
   readonly isHint: boolean;
-  /** Unix ms. */
+  /** By `Clock.elapsed`. */
   readonly startedMs: number;
   received: number;
   /** Said by WriteEnd; -1 before it. */
@@ -294,7 +294,7 @@ export class Replica {
     if (group === undefined) {
       if (open.size >= MAX_OPEN_GROUPS) return undefined;
       group = {
-        startedMs: this.clock.now(),
+        startedMs: this.clock.elapsed(),
         isHint: groupId >= FIRST_HINT,
         received: 0,
         expected: -1,

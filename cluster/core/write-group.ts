@@ -18,7 +18,7 @@ export class WriteGroup {
   constructor(
     readonly id: number,
     readonly set: ReplicaSet,
-    /** Unix ms. */
+    /** By `Clock.elapsed`. */
     readonly startedMs: number,
   ) {
     this.acks = new AckCount(set.reachable);

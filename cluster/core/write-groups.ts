@@ -23,7 +23,7 @@ export class WriteGroups {
     private readonly transport: Transport,
     private readonly hints: Hints,
     private readonly takeId: () => number,
-    private readonly nowMs: () => number,
+    private readonly elapsedMs: () => number,
   ) {}
 
   get underWay(): number {
@@ -123,7 +123,7 @@ export class WriteGroups {
     const set = this.topology().setOf(slot);
     let group = this.gathering.get(set);
     if (group === undefined) {
-      group = new WriteGroup(this.takeId(), set, this.nowMs());
+      group = new WriteGroup(this.takeId(), set, this.elapsedMs());
       this.gathering.set(set, group);
     }
     return group;

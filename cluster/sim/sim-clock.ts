@@ -100,6 +100,10 @@ export class ProcessClock implements Clock {
     return Math.floor(WORLD_BEGINS + this.queue.now + this.skewMs());
   }
 
+  elapsed(): number {
+    return this.queue.now;
+  }
+
   defer(run: () => void): void {
     this.queue.defer(() => this.dead || run());
   }

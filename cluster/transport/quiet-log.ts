@@ -16,7 +16,7 @@ export class QuietLog {
 
   /** `kind` is from a fixed set (it names the bound's counter). */
   warn(kind: string, facts: object, text: string): void {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     const state = this.kinds.get(kind) ?? { nextAt: now, leftOut: 0 };
     this.kinds.set(kind, state);
     // The second test: a clock set back must not silence the kind for as long.

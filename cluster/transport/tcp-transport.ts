@@ -340,7 +340,7 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
     this.ownNonces.delete(link.opening.nonce);
     this.byNode.set(link.nodeId, link);
     this.byPeer[link.peer] = link;
-    link.raise(this.clock.now());
+    link.raise(this.clock.elapsed());
     this.log.info({ node: link.nodeId, address: link.remote, dialled: link.dialler }, 'connected to a node');
     this.handlers.onUp(link.peer);
     this.dialler.onUp(link);
@@ -350,7 +350,7 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
     this.byNode.delete(link.nodeId);
     this.byPeer[link.peer] = undefined;
     this.quietLog.warn('down', { node: link.nodeId, address: link.remote, reason }, 'lost a node');
-    const stoodFor = this.clock.now() - link.upSince;
+    const stoodFor = this.clock.elapsed() - link.upSince;
     this.dialler.onNodeDown(link, stoodFor >= this.limits.backoffMaxMs);
     this.handlers.onDown(link.peer, reason);
   }

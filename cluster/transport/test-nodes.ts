@@ -8,6 +8,7 @@ import { TcpTransport } from './tcp-transport.js';
 export const realClock: Clock = {
   now: () => Date.now(),
   defer: (run) => void setImmediate(run),
+  elapsed: () => performance.now(),
   setTimer: (ms, run) => setTimeout(run, ms),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
