@@ -1,4 +1,5 @@
 import type { Done, StorageEngine } from '../storage/engine.js';
+import { HintStore } from '../storage/hint-store.js';
 import { SLOTS } from '../storage/key-layout.js';
 import { LiveCounts } from '../storage/live-counts.js';
 import { RecordStore, type SyncMode } from '../storage/record-store.js';
@@ -7,7 +8,7 @@ import { SlotTrees } from '../storage/slot-trees.js';
 import { Summaries } from '../storage/summaries.js';
 import { WriterTable, writerId } from '../storage/writers.js';
 import { FlushMarks } from './core/flush-marks.js';
-import type { Hints } from './core/hints.js';
+import { Handoff } from './core/handoff.js';
 import { HybridClock } from './core/hlc.js';
 import type { Level } from './core/levels.js';
 import type { Outlived } from './core/lives.js';
@@ -47,6 +48,12 @@ export interface ClusterSettings {
   readonly appendfsync: () => SyncMode;
   /** ms */
   readonly gcGrace: () => number;
+  /** bytes a second */
+  readonly hintThrottle: () => number;
+  /** s */
+  readonly hintWindow: () => number;
+  /** bytes */
+  readonly maxHintsBytes: () => number;
 }
 
 /** The world a node lives in: real in `server/ringkv.ts`, simulated in `sim/sim-life.ts`. */
@@ -91,6 +98,8 @@ export class Assembly {
   readonly hlc: HybridClock;
   readonly node: Node;
   readonly gossip: GossipPart;
+  readonly hints: HintStore;
+  readonly handoff: Handoff;
   readonly sweeper: Sweeper;
   readonly reaper: Reaper;
   readonly keyspace: ClusterKeyspace;
@@ -132,7 +141,13 @@ export class Assembly {
       world.seeds,
       saved.members,
     );
-    const hints: Hints = { keep: () => false, holds: () => true, full: true };
+    this.hints = new HintStore(this.store, settings.maxHintsBytes);
+    const topology = () => this.node.topology;
+    this.handoff = new Handoff(this.store, this.hints, topology, transport, clock, log, {
+      throttle: settings.hintThrottle,
+      window: settings.hintWindow,
+    });
+    const hints = this.handoff;
     this.node = new Node(this.store, transport, membership, clock, this.hlc, writer, turn, log, hints, {
       replicas,
       vnodes,
@@ -157,6 +172,7 @@ export class Assembly {
       usable: (peer, is) => this.node.setUsable(peer, is),
     });
     this.node.addPart(this.gossip);
+    this.node.addPart(hints);
     this.sweeper = new Sweeper(this.store, clock);
     this.reaper = new Reaper(this.store, () => this.node.topology, transport, {
       graceMs,

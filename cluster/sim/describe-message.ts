@@ -44,6 +44,8 @@ export class Describer {
     if (type === Message.WriteEnd) return `group ${body.u32()} of ${body.u32()}`;
     if (type === Message.WriteAck) return `group ${body.u32()} ${body.u8() === 1 ? 'safe' : 'failed'}`;
     const id = body.u32();
+    if (type === Message.Hint) return `${id}: ${this.keyed(body)}`;
+    if (type === Message.HintAck) return `${id} ${body.u8() === 1 ? 'safe' : 'failed'}`;
     if (type === Message.Read) {
       const full = body.u8() === 1;
       body.u8();

@@ -21,7 +21,8 @@ const REAPED_MS = GRACE_MS * 1.5;
 
 let world: SimWorld;
 beforeEach(() => {
-  world = new SimWorld('reaping', 4, { gcGraceMs: GRACE_MS });
+  // Without hints: what a node has missed it must not be told by others than those under test.
+  world = new SimWorld('reaping', 4, { gcGraceMs: GRACE_MS, maxHintsBytes: 0 });
   world.form();
 });
 
@@ -109,8 +110,8 @@ it('while a node is down it is kept, however long; the node learns of it when it
   third.start();
   expect(world.runUntil(() => world.whole)).toBe(true);
   world.runFor(REAPED_MS);
-  // Its old value holds the tombstone in place until a read has repaired it.
-  expect(seen()).toEqual([[null], [null], [null], [null]]);
+  // Its old value holds the tombstone in place until a read has repaired it; then it may go at any time.
+  expect(seen()[0]).toEqual([null]);
   world.runFor(GRACE_MS + REAPED_MS);
   expect(holders()).toEqual([]);
   expect(seen()).toEqual([[], [], [], []]);

@@ -2,6 +2,7 @@ import { DEFAULT, type Level } from '../core/levels.js';
 import { slotOf } from '../core/slot.js';
 import { Describer } from './describe-message.js';
 import type { Request } from './sim-call.js';
+import type { SimSettings } from './sim-life.js';
 import type { SimNode } from './sim-node.js';
 import { SimWorld } from './sim-world.js';
 
@@ -13,15 +14,20 @@ const LONG_MS = 8000;
 /** A cluster of three in which every step is told and every message about data becomes a line. */
 export class Scenario {
   readonly lines: string[] = [];
-  readonly world = new SimWorld('scenario', 3);
+  readonly world: SimWorld;
   /** The replicas of the key, the first coordinates its writes. */
   readonly first: SimNode;
   readonly second: SimNode;
   readonly third: SimNode;
   private readonly describer = new Describer();
 
-  constructor(private readonly key: string) {
-    const { world, describer, lines } = this;
+  constructor(
+    private readonly key: string,
+    settings: Partial<SimSettings> = {},
+  ) {
+    const world = new SimWorld('scenario', 3, settings);
+    this.world = world;
+    const { describer, lines } = this;
     world.network.delay = () => WIRE_MS;
     for (const { disk } of world.nodes) disk.delay = () => DISK_MS;
     world.form();

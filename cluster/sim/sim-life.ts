@@ -31,6 +31,9 @@ export interface SimSettings {
   readonly gossipIntervalMs: number;
   readonly cacheBytes: number;
   readonly gcGraceMs: number;
+  readonly hintThrottle: number;
+  readonly hintWindowSeconds: number;
+  readonly maxHintsBytes: number;
 }
 
 export const USUAL: SimSettings = {
@@ -46,6 +49,9 @@ export const USUAL: SimSettings = {
   gossipIntervalMs: 1000,
   cacheBytes: 1 << 20,
   gcGraceMs: 72 * 3_600_000,
+  hintThrottle: 10 << 20,
+  hintWindowSeconds: 3 * 3600,
+  maxHintsBytes: 1 << 20,
 };
 
 export interface ProcessParts {
@@ -89,6 +95,9 @@ export class SimLife {
         cacheSize: () => settings.cacheBytes,
         appendfsync: () => settings.syncMode,
         gcGrace: () => settings.gcGraceMs,
+        hintThrottle: () => settings.hintThrottle,
+        hintWindow: () => settings.hintWindowSeconds,
+        maxHintsBytes: () => settings.maxHintsBytes,
       },
       turn: new Turn(clock),
       nodeId: transport.nodeId,
@@ -109,12 +118,9 @@ export class SimLife {
     return this.assembly.store;
   }
 
-  /** Reads what the node kept about itself, then starts it. */
-  static boot(parts: ProcessParts, done: (process: SimLife) => void): void {
-    readFacts(parts.engine, (error, facts) => {
-      if (facts === undefined) throw error!;
-      done(new SimLife(parts, facts));
-    });
+  /** Reads what the node kept about itself, then starts it; undefined: the disk does not let it. */
+  static boot(parts: ProcessParts, done: (process: SimLife | undefined) => void): void {
+    readFacts(parts.engine, (_, facts) => done(facts === undefined ? undefined : new SimLife(parts, facts)));
   }
 
   /** A client of this node asks; `done` is called once, perhaps before this returns. */

@@ -80,6 +80,7 @@ export class SimNode {
       },
       (life) => {
         this.life = life;
+        if (life === undefined) this.crash();
       },
     );
   }

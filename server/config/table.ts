@@ -67,6 +67,24 @@ export const SETTINGS = {
     'While home replicas of a key are down, other nodes take its writes and hand them over later; no: only home replicas count.',
     { shared: true },
   ),
+  'hint-throttle': row(
+    memory(1024, 64 * GB),
+    '10mb',
+    'Bytes a second at which nodes that are back are sent what they missed.',
+    mutableBytes,
+  ),
+  'hint-window': row(
+    integer(0, 31_536_000),
+    '10800',
+    'What a node misses is kept for it so long; after that it is left to repair.',
+    { mutable: true, unit: 's' },
+  ),
+  'max-hints-bytes': row(
+    memory(0, 64 * GB),
+    '256mb',
+    'Keys noted for nodes that miss writes; beyond it the rest is left to repair.',
+    mutableBytes,
+  ),
   vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
   appendfsync: row(
     oneOf('everysec', 'always', 'no'),

@@ -1,0 +1,23 @@
+/** How much may gather while nothing is taken, in seconds of the rate. */
+const BURST_SECONDS = 0.1;
+
+/** So many bytes a second on average. Whoever finds anything in it may take more than there is, and the next waits for it. */
+export class TokenBucket {
+  private tokens = 0;
+  private filledMs = 0;
+
+  constructor(private readonly perSecond: () => number) {}
+
+  /** Whether anything may be taken now. */
+  open(nowMs: number): boolean {
+    const rate = this.perSecond();
+    const seconds = Math.max(0, nowMs - this.filledMs) / 1000;
+    this.filledMs = nowMs;
+    this.tokens = Math.min(rate * BURST_SECONDS, this.tokens + rate * seconds);
+    return this.tokens > 0;
+  }
+
+  take(bytes: number): void {
+    this.tokens -= bytes;
+  }
+}
