@@ -146,6 +146,7 @@ export class Assembly {
     this.handoff = new Handoff(this.store, this.hints, topology, transport, clock, log, {
       throttle: settings.hintThrottle,
       window: settings.hintWindow,
+      firstRequest: world.firstRequest,
     });
     const hints = this.handoff;
     this.node = new Node(this.store, transport, membership, clock, this.hlc, writer, turn, log, hints, {

@@ -1,9 +1,11 @@
 import { totalmem } from 'node:os';
+import type { Handoff } from '../cluster/core/handoff.js';
 import type { Reaper } from '../cluster/core/reaper.js';
 import type { Sweeper } from '../cluster/core/sweeper.js';
 import type { Node } from '../cluster/node.js';
 import type { Counters } from '../cluster/transport/counters.js';
 import type { StorageEngine } from '../storage/engine.js';
+import type { HintStore } from '../storage/hint-store.js';
 import type { LiveCounts } from '../storage/live-counts.js';
 import type { RecordStore } from '../storage/record-store.js';
 import type { ServerContext } from './server-context.js';
@@ -17,6 +19,8 @@ export interface InfoSources {
   readonly engine: StorageEngine;
   readonly counts: LiveCounts;
   readonly sweeper: Sweeper;
+  readonly hints: HintStore;
+  readonly handoff: Handoff;
   readonly reaper: Reaper;
   readonly transport: Counters;
   readonly nodeId: string;
@@ -185,7 +189,7 @@ function cluster(): InfoFields {
   return { cluster_enabled: 0 };
 }
 
-function ringkv({ node, nodeId, store, reaper, transport }: InfoSources): InfoFields {
+function ringkv({ node, nodeId, store, hints, handoff, reaper, transport }: InfoSources): InfoFields {
   const { coordinator, replica } = node;
   const members = node.ready ? node.topology.members.length : 0;
   const up = node.ready ? node.topology.alive.reduce((sum, one) => sum + one, 0) : 0;
@@ -200,6 +204,10 @@ function ringkv({ node, nodeId, store, reaper, transport }: InfoSources): InfoFi
     ...prefixed('coordinator', coordinator.counters),
     ...prefixed('replica', replica.counters),
     ...prefixed('store', store.counters),
+    hints: hints.count,
+    hints_bytes: hints.bytes,
+    ...prefixed('hints', hints.counters),
+    ...prefixed('handoff', handoff.counters),
     ...prefixed('tombstones', reaper.counters),
     ...prefixed('bus', transport),
   };

@@ -182,6 +182,8 @@ async function assemble(
         engine,
         counts,
         sweeper: cluster.sweeper,
+        hints: cluster.hints,
+        handoff: cluster.handoff,
         reaper: cluster.reaper,
         transport: transport.counters,
         nodeId: folder.nodeId,
@@ -193,6 +195,7 @@ async function assemble(
     pause: (untilMs, writesOnly) => pause.until(untilMs, writesOnly),
     execute: (client, argv, at, done) => executor.execute(client, argv, at, done),
     topology: () => (node.ready ? node.topology : null),
+    hints: () => (node.ready ? cluster.handoff.figures() : null),
     writeReplicas: (client) => executor.writeReplicas(client),
     shutdown: () => exit(0),
   };

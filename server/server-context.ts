@@ -1,3 +1,4 @@
+import type { HandoffFigures } from '../cluster/core/handoff.js';
 import type { Level } from '../cluster/core/levels.js';
 import type { Topology } from '../cluster/core/topology.js';
 import type { WriterTable } from '../storage/writers.js';
@@ -38,6 +39,8 @@ export interface ServerContext {
   ): void;
   /** The ring and who of its members is up; null while the cluster is forming. */
   topology(): Topology | null;
+  /** Who has missed writes that are kept for it; null while the cluster is forming. */
+  hints(): readonly HandoffFigures[] | null;
   readonly writers: WriterTable;
   /** Replicas that must have a write of this client before it is acknowledged. */
   writeReplicas(client: ClientState): number;

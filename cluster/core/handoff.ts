@@ -18,6 +18,8 @@ export interface HandoffOptions {
   readonly throttle: () => number;
   /** Seconds. */
   readonly window: () => number;
+  /** Requests are numbered from here on: see `CoordinatorOptions`. */
+  readonly firstRequest: number;
 }
 
 /** How things stand with one member, for KV.HINTS. */
@@ -51,8 +53,8 @@ interface Request {
 
 const ANSWER_WITHIN_MS = 10_000;
 const RELOAD_AFTER_MS = 1000;
-/** Hints dropped in one go: the rest is for the next tick. */
-const MAX_DROPS = 1000;
+/** Hints looked at in one go: the rest is for the next tick. */
+const MAX_STEPS = 1000;
 /** What a message costs beyond key and record, about. */
 const MESSAGE_OVERHEAD = 20;
 
@@ -69,11 +71,11 @@ export class Handoff implements Hints {
   private readonly memberOf = new Map<string, number>();
   private readonly lines = new Map<string, HintLine>();
   private readonly requests = new Map<number, Request>();
-  /** Unix ms since when each member is down; 0: it is up. */
+  /** Since when each member is down, by the clock that cannot be set; 0: it is up. */
   private readonly downSince: number[] = [];
   private readonly bucket: TokenBucket;
   private readonly scratch: RecordScratch;
-  private nextRequest = 1;
+  private nextRequest: number;
   private loading = false;
   private loadAfterMs = 0;
   private stopped = false;
@@ -88,6 +90,7 @@ export class Handoff implements Hints {
     private readonly options: HandoffOptions,
   ) {
     this.bucket = new TokenBucket(options.throttle);
+    this.nextRequest = options.firstRequest;
     this.scratch = new RecordScratch(store.writers);
   }
 
@@ -95,12 +98,11 @@ export class Handoff implements Hints {
 
   keep(home: number, entry: RecordEntry): boolean {
     const { members, isHome } = this.topology();
-    const now = this.clock.now();
-    if (isHome[entry.slot] === 1 && !this.mayKeep(home, now)) {
+    if (isHome[entry.slot] === 1 && !this.mayKeep(home)) {
       this.hints.counters.refused++;
       return false;
     }
-    return this.hints.keep(members[home].name, entry, now);
+    return this.hints.keep(members[home].name, entry, this.clock.now());
   }
 
   holds(entry: RecordEntry): boolean {
@@ -112,9 +114,9 @@ export class Handoff implements Hints {
   }
 
   /** Whether a home replica still keeps hints for the member: not once it was away for longer than the window. */
-  mayKeep(member: number, nowMs: number): boolean {
+  mayKeep(member: number): boolean {
     const since = this.downSince[member] ?? 0;
-    return since === 0 || nowMs - since <= this.options.window() * 1000;
+    return since === 0 || this.clock.elapsed() - since <= this.options.window() * 1000;
   }
 
   figures(): HandoffFigures[] {
@@ -148,16 +150,16 @@ export class Handoff implements Hints {
     this.lines.get(this.topology().members[peer].name)?.restart();
   }
 
-  tick(nowMs: number): void {
+  tick(_nowMs: number, elapsedMs: number): void {
     const { alive, self } = this.topology();
     for (let member = 0; member < alive.length; member++) {
       if (member === self || alive[member] === 1) this.downSince[member] = 0;
-      else this.downSince[member] ||= nowMs;
+      else this.downSince[member] ||= elapsedMs;
     }
     if (!this.hints.loaded) return this.load();
     for (const [id, request] of this.requests) {
       // They are in the order of their sending.
-      if (request.deadline > nowMs) break;
+      if (request.deadline > elapsedMs) break;
       this.settle(id, request, false);
     }
     for (const { target } of this.hints.targets()) this.pump(this.lineOf(target));
@@ -183,34 +185,30 @@ export class Handoff implements Hints {
   // --- delivery ---
 
   private load(): void {
-    if (this.loading || this.hints.loaded || this.clock.now() < this.loadAfterMs) return;
+    if (this.loading || this.hints.loaded || this.clock.elapsed() < this.loadAfterMs) return;
     this.loading = true;
     this.hints.load((error) => {
       this.loading = false;
       if (error === null) return;
-      this.loadAfterMs = this.clock.now() + RELOAD_AFTER_MS;
+      this.loadAfterMs = this.clock.elapsed() + RELOAD_AFTER_MS;
       this.log.error({ err: error }, 'the hints of earlier could not be read; trying again');
     });
   }
 
   /** Sends what may be sent now. */
   private pump(line: HintLine): void {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     if (this.stopped || !line.mayGo(now)) return;
     const member = this.memberOf.get(line.target);
     const { alive, isHome } = this.topology();
     const isUp = member !== undefined && alive[member] === 1;
-    if (!isUp && member !== undefined && this.mayKeep(member, now)) return;
-    let drops = 0;
-    while (line.hasRoom && drops < MAX_DROPS && this.bucket.open(now)) {
+    if (!isUp && member !== undefined && this.mayKeep(member)) return;
+    for (let steps = 0; steps < MAX_STEPS && line.hasRoom && this.bucket.open(now); steps++) {
       const hint = line.next();
       if (hint === undefined) return;
       if (isUp) this.begin(line, hint, [member]);
-      else if (isHome[hint.slot] === 0) this.begin(line, hint, this.liveHomes(hint.slot));
-      else {
-        drops++;
-        this.drop(line, hint);
-      }
+      else if (isHome[hint.slot] === 1) this.drop(line, hint);
+      else this.begin(line, hint, this.liveHomes(hint.slot));
     }
   }
 
@@ -264,7 +262,7 @@ export class Handoff implements Hints {
     for (const peer of receivers) {
       this.bucket.take(bytes);
       const id = this.takeId();
-      const request = { peer, deadline: this.clock.now() + ANSWER_WITHIN_MS, delivery };
+      const request = { peer, deadline: this.clock.elapsed() + ANSWER_WITHIN_MS, delivery };
       this.requests.set(id, request);
       this.counters.sent++;
       if (!this.write(peer, id, entry, length)) this.settle(id, request, false);
@@ -296,7 +294,7 @@ export class Handoff implements Hints {
     if (ok) line.succeeded();
     else {
       this.counters.failed++;
-      line.failed(this.clock.now());
+      line.failed(this.clock.elapsed());
     }
     line.underWay--;
     this.store.unpin(entry);

@@ -33,8 +33,8 @@ export class HintLine {
     return this.underWay < MAX_UNDER_WAY && this.underWay * this.usualBytes < MAX_BYTES_UNDER_WAY;
   }
 
-  mayGo(nowMs: number): boolean {
-    return nowMs >= this.pausedUntil;
+  mayGo(elapsedMs: number): boolean {
+    return elapsedMs >= this.pausedUntil;
   }
 
   /** The next hint to be delivered; undefined at the end of the round, which the next call after all were answered begins anew. */
@@ -59,8 +59,8 @@ export class HintLine {
   }
 
   /** Not taken: the walk goes on after a pause, longer with each failure in a row. */
-  failed(nowMs: number): void {
-    this.pausedUntil = nowMs + Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** Math.min(this.failures++, 20));
+  failed(elapsedMs: number): void {
+    this.pausedUntil = elapsedMs + Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** Math.min(this.failures++, 20));
   }
 
   /** The member has come or gone: from the oldest on, at once. */

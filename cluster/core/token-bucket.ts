@@ -9,10 +9,10 @@ export class TokenBucket {
   constructor(private readonly perSecond: () => number) {}
 
   /** Whether anything may be taken now. */
-  open(nowMs: number): boolean {
+  open(elapsedMs: number): boolean {
     const rate = this.perSecond();
-    const seconds = Math.max(0, nowMs - this.filledMs) / 1000;
-    this.filledMs = nowMs;
+    const seconds = Math.max(0, elapsedMs - this.filledMs) / 1000;
+    this.filledMs = elapsedMs;
     this.tokens = Math.min(rate * BURST_SECONDS, this.tokens + rate * seconds);
     return this.tokens > 0;
   }

@@ -2,6 +2,7 @@ import { bitmapCommands } from './bitmap/bitmap.js';
 import { clusterCommands } from './cluster/cluster.js';
 import { connectionCommands } from './connection/connection.js';
 import { genericCommands } from './generic/generic.js';
+import { hintCommands } from './ringkv/hints.js';
 import { nodeCommands } from './ringkv/nodes.js';
 import { versionCommands } from './ringkv/versions.js';
 import { serverCommands } from './server/server.js';
@@ -21,5 +22,6 @@ export function commandTable(): CommandTable {
     ...clusterCommands,
     ...versionCommands,
     ...nodeCommands,
+    ...hintCommands,
   ]);
 }

@@ -1,3 +1,4 @@
+import type { HandoffFigures } from '../../../cluster/core/handoff.js';
 import type { Topology } from '../../../cluster/core/topology.js';
 import { ClientState } from '../../client.js';
 import { Settings } from '../../config/settings.js';
@@ -12,6 +13,7 @@ import { CommandTable } from '../table.js';
 export class TestDesk {
   now = 1_700_000_000_000;
   topology: Topology | null = null;
+  hints: readonly HandoffFigures[] | null = null;
   readonly settings: Settings;
   readonly clients = new Map<number, ClientState>();
   /** Arguments of each pause asked for. */
@@ -27,6 +29,8 @@ export class TestDesk {
       clients: this.clients,
       table: this.table,
       topology: () => this.topology,
+      hints: () => this.hints,
+      nowMs: () => this.now,
       pause: (untilMs: number, writesOnly: boolean) => this.pauses.push([untilMs, writesOnly]),
     } as unknown as ServerContext;
   }
