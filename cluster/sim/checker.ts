@@ -1,143 +1,194 @@
-import { type KeyRecord, TOMBSTONE } from '../../storage/record.js';
-import { type WriterTable, writerName } from '../../storage/writers.js';
-
-/** A record as the checker sees it: in names that mean the same on all nodes, fit for JSON. */
-export interface Sight {
-  /** By writer: everything of it up to this reading has been seen. */
-  readonly context: Readonly<Record<string, number>>;
-  readonly siblings: readonly {
-    readonly writer: string;
-    readonly hlc: number;
-    readonly value: string | null;
-  }[];
-}
-
-export function sightOf(record: KeyRecord | null, writers: WriterTable): Sight {
-  const context: Record<string, number> = {};
-  if (record === null) return { context, siblings: [] };
-  for (let i = 0; i < record.context.length; i += 2)
-    context[writerName(writers.id(record.context[i]))] = record.context[i + 1];
-  const siblings = record.siblings.map(({ writer, hlc, type, payload }) => ({
-    writer: writerName(writers.id(writer)),
-    hlc,
-    value: type === TOMBSTONE ? null : payload,
-  }));
-  return { context, siblings };
-}
+import { dotOf, raise, type Sight } from './sight.js';
 
 /** A version that was made, and what became of it. */
 interface Issued {
+  readonly dot: string;
   readonly key: string;
   readonly value: string | null;
-  /** Versions that took this one's place, knowing it. */
-  readonly replacedBy: string[];
+  readonly hlc: number;
+  /** Unix ms; 0: never. */
+  readonly expireAt: number;
+  /** The world's time. */
+  readonly madeAt: number;
+  /** Versions whose place this one took, knowing them; and those that took its place. */
+  readonly replaced: Issued[];
+  readonly replacedBy: Issued[];
   acknowledged: boolean;
 }
 
-type Floor = Map<string, number>;
+/** Something that must not be, and the key it happened to, if it was one. */
+export interface Violation {
+  readonly text: string;
+  readonly key: string | undefined;
+}
+
+/** What the checker cannot know by itself. */
+export interface CheckerFacts {
+  /** The world's time, ms. */
+  now(): number;
+  /** Whether everything up to this reading was flushed, as far as any node knows. */
+  flushed(hlc: number): boolean;
+  /** Whether the version's time is over, by the fastest clock there was. */
+  mayHaveExpired(expireAt: number): boolean;
+  /** How old a tombstone is at least when it is forgotten, ms. */
+  readonly graceMs: number;
+}
 
 /**
  * Knows every version that was ever issued and what clients were told, and says what must not be. A version may be gone only
- * if others took its place knowingly, and one of those, or of those that replaced them, and so on, is still there.
+ * if others took its place knowingly, and one of those, or of those that replaced them, and so on, is still there; or if it, or
+ * one of those, was deleted so long ago that it may be forgotten, or flushed.
  */
 export class Checker {
-  readonly violations: string[] = [];
+  readonly found: Violation[] = [];
   acknowledged = 0;
   reads = 0;
   private readonly issued = new Map<string, Issued>();
-  /** By key: what acknowledged writes have in common with every later read, when nothing fails. */
-  private readonly floors = new Map<string, Floor>();
+  private readonly versionsOf = new Map<string, Issued[]>();
+  /** By key: what acknowledged writes have in common with every later read. */
+  private readonly floors = new Map<string, Map<string, number>>();
   /** Values whose writers were told that they were not applied. */
   private readonly denied = new Set<string>();
-  private readonly dotsOfKey = new Map<string, string[]>();
+
+  constructor(private readonly facts: CheckerFacts) {}
+
+  get violations(): readonly string[] {
+    return this.found.map(({ text }) => text);
+  }
 
   get keys(): readonly string[] {
-    return [...this.dotsOfKey.keys()].sort();
+    return [...this.versionsOf.keys()].sort();
   }
 
   get versions(): number {
     return this.issued.size;
   }
 
-  violation(text: string): void {
-    this.violations.push(text);
+  violation(text: string, key?: string): void {
+    this.found.push({ text, key });
   }
 
   /** A coordinator has made a new version of a key, in the place of `before`. */
-  made(key: string, before: Sight, after: Sight): void {
-    const [version] = after.siblings;
-    const dot = dotOf(version);
-    if (this.issued.has(dot)) this.violation(`${key}: the dot ${dot} was issued twice`);
-    if (this.denied.has(`${key} ${version.value}`))
-      this.violation(`${key}: ${version.value} was denied, then made`);
-    this.issued.set(dot, { key, value: version.value, replacedBy: [], acknowledged: false });
-    const dots = this.dotsOfKey.get(key);
-    if (dots === undefined) this.dotsOfKey.set(key, [dot]);
-    else dots.push(dot);
-    for (const old of before.siblings) this.issued.get(dotOf(old))?.replacedBy.push(dot);
+  made(key: string, before: Sight, after: Sight, expireAt: number): void {
+    const [{ value, hlc, ...version }] = after.siblings;
+    const dot = dotOf({ hlc, ...version });
+    if (this.issued.has(dot)) this.violation(`${key}: the dot ${dot} was issued twice`, key);
+    if (this.denied.has(`${key} ${value}`)) this.violation(`${key}: ${value} was denied, then made`, key);
+    const replaced = before.siblings
+      .map((old) => this.issued.get(dotOf(old)))
+      .filter((one) => one !== undefined);
+    const issued: Issued = {
+      dot,
+      key,
+      value,
+      hlc,
+      expireAt,
+      madeAt: this.facts.now(),
+      replaced,
+      replacedBy: [],
+      acknowledged: false,
+    };
+    this.issued.set(dot, issued);
+    const versions = this.versionsOf.get(key);
+    if (versions === undefined) this.versionsOf.set(key, [issued]);
+    else versions.push(issued);
+    for (const old of replaced) old.replacedBy.push(issued);
   }
 
   /** A client was told that its write is safe. */
   told(key: string, dot: string): void {
     this.acknowledged++;
     const issued = this.issued.get(dot);
-    if (issued === undefined) return this.violation(`${key}: ${dot} was acknowledged and never made`);
+    if (issued === undefined) return this.violation(`${key}: ${dot} was acknowledged and never made`, key);
     issued.acknowledged = true;
-    const at = dot.lastIndexOf('@');
-    raise(this.floorOf(key), dot.slice(0, at), Number(dot.slice(at + 1)));
+    raise(this.floorOf(key), dot.slice(0, dot.lastIndexOf('@')), issued.hlc);
   }
 
   /** A client was told that its write has certainly not happened. `value` is written by nobody else. */
   deny(key: string, value: string): void {
     this.denied.add(`${key} ${value}`);
-    for (const dot of this.dotsOfKey.get(key) ?? []) {
-      if (this.issued.get(dot)!.value === value) this.violation(`${key}: ${value} was made, then denied`);
-    }
+    for (const issued of this.versionsOf.get(key) ?? [])
+      if (issued.value === value) this.violation(`${key}: ${value} was made, then denied`, key);
   }
 
-  /** What a read that begins now must have seen at least, where nothing fails. */
+  /** What a read that begins now must have seen at least, where no replica forgets and R + W > N. */
   floor(key: string): ReadonlyMap<string, number> {
     return new Map(this.floorOf(key));
   }
 
   /** A client has read something, which must be real and, where `floor` is given, not older than that. */
-  saw(key: string, sight: Sight, floor: ReadonlyMap<string, number> | undefined): void {
+  saw(key: string, sight: Sight, floor?: ReadonlyMap<string, number>): void {
     this.reads++;
     for (const version of sight.siblings) {
       const issued = this.issued.get(dotOf(version));
-      if (issued === undefined || issued.key !== key || issued.value !== version.value)
-        this.violation(`${key}: read ${dotOf(version)} = ${version.value}, which nobody wrote`);
+      if (issued === undefined || issued.key !== key || !this.couldBe(issued, version.value))
+        this.violation(`${key}: read ${dotOf(version)} = ${version.value}, which nobody wrote`, key);
     }
-    for (const [writer, hlc] of floor ?? []) {
-      if ((sight.context[writer] ?? 0) < hlc) this.violation(`${key}: read older than ${writer}@${hlc}`);
-    }
-  }
-
-  /** What is left of a key when all is healed and all replicas were read. */
-  final(key: string, sight: Sight): void {
-    this.saw(key, sight, undefined);
+    if (floor === undefined) return;
     const left = new Set(sight.siblings.map(dotOf));
-    for (const dot of this.dotsOfKey.get(key) ?? []) {
-      if (!this.issued.get(dot)!.acknowledged || this.survives(dot, left)) continue;
-      this.violation(`${key}: the acknowledged write ${dot} is lost; left are ${[...left].join(' ')}`);
+    for (const [writer, hlc] of floor) {
+      if ((sight.context[writer] ?? 0) >= hlc) continue;
+      const issued = this.issued.get(`${writer}@${hlc}`);
+      if (issued !== undefined && this.survives(issued, left)) continue;
+      this.violation(`${key}: read older than ${writer}@${hlc}`, key);
     }
   }
 
-  private survives(dot: string, left: ReadonlySet<string>): boolean {
-    const open = [dot];
-    const seen = new Set(open);
-    for (let one = open.pop(); one !== undefined; one = open.pop()) {
-      if (left.has(one)) return true;
-      for (const next of this.issued.get(one)?.replacedBy ?? []) {
-        if (seen.has(next)) continue;
-        seen.add(next);
-        open.push(next);
-      }
+  /** A walk of the keyspace has found these keys. */
+  scanned(keys: readonly string[]): void {
+    for (const key of keys)
+      if (!this.versionsOf.has(key)) this.violation(`a scan found ${key}, which nobody wrote`);
+  }
+
+  /** What is left of a key when all is healed: all its replicas together. */
+  final(key: string, sight: Sight): void {
+    this.saw(key, sight);
+    const left = new Set(sight.siblings.map(dotOf));
+    const versions = this.versionsOf.get(key) ?? [];
+    const kept = closure(
+      versions.filter((one) => left.has(one.dot) || this.mayBeForgotten(one)),
+      ({ replaced }) => replaced,
+    );
+    for (const issued of versions) {
+      if (!issued.acknowledged || kept.has(issued)) continue;
+      const rest = left.size === 0 ? 'nothing is left' : `left are ${[...left].join(' ')}`;
+      this.violation(`${key}: the acknowledged write ${issued.dot} is lost; ${rest}`, key);
     }
+    for (const dot of left) {
+      const successor = this.acknowledgedAfter(dot);
+      if (successor === undefined) continue;
+      const what = successor.value === null ? 'deleted' : 'replaced';
+      this.violation(`${key}: ${dot} has come back, although it was ${what} by ${successor.dot}`, key);
+    }
+  }
+
+  private couldBe(issued: Issued, value: string | null): boolean {
+    if (issued.value === value) return true;
+    return value === null && issued.expireAt !== 0 && this.facts.mayHaveExpired(issued.expireAt);
+  }
+
+  private survives(version: Issued, left: ReadonlySet<string>): boolean {
+    for (const one of closure([version], ({ replacedBy }) => replacedBy))
+      if (left.has(one.dot) || this.mayBeForgotten(one)) return true;
     return false;
   }
 
-  private floorOf(key: string): Floor {
+  private mayBeForgotten({ value, hlc, madeAt, expireAt }: Issued): boolean {
+    if (this.facts.flushed(hlc)) return true;
+    if (value !== null && !(expireAt !== 0 && this.facts.mayHaveExpired(expireAt))) return false;
+    return this.facts.now() - madeAt >= this.facts.graceMs;
+  }
+
+  /** A write that was acknowledged and had seen this one. */
+  private acknowledgedAfter(dot: string): Issued | undefined {
+    const version = this.issued.get(dot);
+    if (version === undefined) return undefined;
+    for (const one of closure([version], ({ replacedBy }) => replacedBy))
+      if (one !== version && one.acknowledged) return one;
+    return undefined;
+  }
+
+  private floorOf(key: string): Map<string, number> {
     let floor = this.floors.get(key);
     if (floor === undefined) {
       floor = new Map();
@@ -147,10 +198,9 @@ export class Checker {
   }
 }
 
-export function dotOf({ writer, hlc }: { writer: string; hlc: number }): string {
-  return `${writer}@${hlc}`;
-}
-
-export function raise(floor: Map<string, number>, writer: string, hlc: number): void {
-  if ((floor.get(writer) ?? 0) < hlc) floor.set(writer, hlc);
+/** The versions, those one step further, and so on. */
+function closure(from: readonly Issued[], step: (one: Issued) => readonly Issued[]): Set<Issued> {
+  const all = new Set(from);
+  for (const one of all) for (const next of step(one)) all.add(next);
+  return all;
 }

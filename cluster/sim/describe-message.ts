@@ -1,33 +1,64 @@
 import { CORRUPT, decodeRecord } from '../../storage/record.js';
 import { fnv1a, WriterTable } from '../../storage/writers.js';
-import { GOSSIP_MESSAGES } from '../gossip-codec.js';
 import { Message } from '../messages.js';
 import { FrameReader } from '../transport/frame-reader.js';
 import { LENGTH_BYTES } from '../transport/limits.js';
-import { type Sight, sightOf } from './checker.js';
+import { type Sight, sightOf } from './sight.js';
 
 const NAMES = new Map<number, string>(Object.entries(Message).map(([name, type]) => [type, name]));
+
+const TOLD: ReadonlySet<number> = new Set([
+  Message.Write,
+  Message.WriteHinted,
+  Message.WriteEnd,
+  Message.WriteAck,
+  Message.Read,
+  Message.ReadDigest,
+  Message.ReadRecord,
+  Message.ReadFailed,
+  Message.Repair,
+  Message.Forward,
+  Message.ForwardReply,
+  Message.Hint,
+  Message.HintAck,
+]);
+
+/** Commands and hints are numbered apart from groups and reads. */
+const SERIES: ReadonlyMap<number, string> = new Map<number, string>([
+  [Message.Forward, 'command '],
+  [Message.ForwardReply, 'command '],
+  [Message.Hint, 'hint '],
+  [Message.HintAck, 'hint '],
+]);
+
+/** A message in words, and the keys it is about as far as they are known. */
+export interface Described {
+  readonly text: string;
+  readonly keys: readonly string[];
+}
 
 /** Says messages and records in words. Readings of clocks become small numbers, in the order they are first met. */
 export class Describer {
   private readonly writers = new WriterTable();
   private readonly reader = new FrameReader();
   private readonly readings = new Map<number, number>();
-  /** Which key a read was about: its answer does not say. */
-  private readonly keyOfRead = new Map<string, string>();
+  /** Which keys a request or a group was about: its answer does not say. */
+  private readonly keysOf = new Map<string, string[]>();
 
-  /** One line for each message of a frame that is about records or commands. */
-  frame(from: string, to: string, bytes: Buffer): string[] {
-    const lines: string[] = [];
+  /** One for each message of a frame that is about records or commands. */
+  frame(from: string, to: string, bytes: Buffer): Described[] {
+    const told: Described[] = [];
     for (let at = 0; at < bytes.length; ) {
       const end = at + LENGTH_BYTES + bytes.readUInt32BE(at);
       const body = this.reader.reset(bytes, at + LENGTH_BYTES, end);
       const type = body.u8();
-      if (type !== Message.News && !GOSSIP_MESSAGES.includes(type))
-        lines.push(`${from} > ${to}  ${NAMES.get(type)} ${this.body(type, from, to, body)}`);
+      if (TOLD.has(type)) {
+        const { text, keys } = this.body(type, from, to, body);
+        told.push({ text: `${from} > ${to}  ${NAMES.get(type)} ${text}`, keys });
+      }
       at = end;
     }
-    return lines;
+    return told;
   }
 
   sight({ siblings, context }: Sight): string {
@@ -38,33 +69,67 @@ export class Describer {
     return `${values.join(' and ') || 'nothing'}, seen up to ${seen.join(' ') || 'nothing'}`;
   }
 
-  private body(type: number, from: string, to: string, body: FrameReader): string {
-    if (type === Message.Write) return `group ${body.u32()}: ${this.keyed(body)}`;
+  private body(type: number, from: string, to: string, body: FrameReader): Described {
     if (type === Message.Repair) return this.keyed(body);
-    if (type === Message.WriteEnd) return `group ${body.u32()} of ${body.u32()}`;
-    if (type === Message.WriteAck) return `group ${body.u32()} ${body.u8() === 1 ? 'safe' : 'failed'}`;
     const id = body.u32();
-    if (type === Message.Hint) return `${id}: ${this.keyed(body)}`;
-    if (type === Message.HintAck) return `${id} ${body.u8() === 1 ? 'safe' : 'failed'}`;
-    if (type === Message.Read) {
-      const full = body.u8() === 1;
-      body.u8();
-      body.u16();
-      const key = body.latin1();
-      this.keyOfRead.set(`${from} ${id}`, key);
-      return `${id} ${full ? 'record' : 'digest'} of ${key}`;
+    const series = SERIES.get(type) ?? '';
+    const asked = `${from} ${to} ${series}${id}`;
+    const answered = `${to} ${from} ${series}${id}`;
+    switch (type) {
+      case Message.Write:
+      case Message.WriteHinted: {
+        const rank = type === Message.WriteHinted ? ` for rank ${body.u8()}` : '';
+        const { text, keys } = this.keyed(body);
+        this.keysOf.set(asked, [...(this.keysOf.get(asked) ?? []), ...keys]);
+        return { text: `group ${id}${rank}: ${text}`, keys };
+      }
+      case Message.WriteEnd:
+        return { text: `group ${id} of ${body.u32()}`, keys: this.keysOf.get(asked) ?? [] };
+      case Message.WriteAck:
+        return {
+          text: `group ${id} ${body.u8() === 1 ? 'safe' : 'failed'}`,
+          keys: this.keysOf.get(answered) ?? [],
+        };
+      case Message.Read: {
+        const full = body.u8() === 1;
+        const key = this.place(body);
+        this.keysOf.set(asked, [key]);
+        return { text: `${id} ${full ? 'record' : 'digest'} of ${key}`, keys: [key] };
+      }
+      case Message.ReadRecord: {
+        const [key] = this.keysOf.get(answered) ?? ['?'];
+        if (body.left === 0) return { text: `${id} ${key}: none`, keys: [key] };
+        return { text: `${id} ${this.record(key, body)}`, keys: [key] };
+      }
+      case Message.Hint: {
+        const { text, keys } = this.keyed(body);
+        this.keysOf.set(asked, [...keys]);
+        return { text: `${id}: ${text}`, keys };
+      }
+      case Message.HintAck:
+        return {
+          text: `${id} ${body.u8() === 1 ? 'safe' : 'failed'}`,
+          keys: this.keysOf.get(answered) ?? [],
+        };
+      case Message.Forward: {
+        const { keys } = JSON.parse(body.latin1()) as { keys: string[] };
+        this.keysOf.set(asked, keys);
+        return { text: `${id}`, keys };
+      }
+      default:
+        return { text: `${id}`, keys: this.keysOf.get(answered) ?? [] };
     }
-    if (type === Message.ReadRecord) {
-      const key = this.keyOfRead.get(`${to} ${id}`)!;
-      return body.left === 0 ? `${id} ${key}: none` : `${id} ${this.record(key, body)}`;
-    }
-    return String(id);
   }
 
-  private keyed(body: FrameReader): string {
+  private keyed(body: FrameReader): Described {
+    const key = this.place(body);
+    return { text: this.record(key, body), keys: [key] };
+  }
+
+  private place(body: FrameReader): string {
     body.u8();
     body.u16();
-    return this.record(body.latin1(), body);
+    return body.latin1();
   }
 
   private record(key: string, body: FrameReader): string {

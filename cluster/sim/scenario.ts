@@ -41,7 +41,8 @@ export class Scenario {
     this.third = third;
     this.tell(`${key} lives on ${[first, second, third].map(nameOf).join(', ')}`);
     world.network.observe = (from, to, parcel) => {
-      if (parcel.kind === 'frame') lines.push(...describer.frame(nameOf(from), nameOf(to), parcel.bytes));
+      if (parcel.kind !== 'frame') return;
+      for (const { text } of describer.frame(nameOf(from), nameOf(to), parcel.bytes)) lines.push(text);
     };
   }
 

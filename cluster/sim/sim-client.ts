@@ -1,33 +1,50 @@
 import type { Level } from '../core/levels.js';
-import { raise } from './checker.js';
-import type { Outcome, Request } from './sim-call.js';
+import { raise } from './sight.js';
+import type { Outcome, Request, RequestKind } from './sim-call.js';
 import type { SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
 
 const RETRY_MS = 100;
+/** Longer than any timeout of ours, a pause of a process and a jump of a clock together. */
+const ANSWER_WITHIN_MS = 90_000;
 /** Failures that say for certain that nothing was written. */
 const SURELY_NOT = /was not applied|nothing was|not-sent|refused|CLUSTERDOWN|not reachable/;
+
+/** What clients do: how often each of these in comparison with the others. `once` writes a key that nobody writes again. */
+export type Mix = Readonly<Partial<Record<RequestKind | 'once' | 'pair', number>>>;
+
+export const USUAL_MIX: Mix = { get: 40, once: 15, set: 15, pair: 10, del: 8, incr: 12 };
 
 export interface ClientOptions {
   readonly keys: readonly string[];
   /** From one answer to the next request, ms. */
   readonly thinkMs: number;
-  /** Nothing fails in this run: every answer must be a good one, and no read older than what is known to be there. */
-  readonly strict: boolean;
+  /** Every request has to succeed. */
+  readonly reliable: boolean;
+  /** No read may be older than what was acknowledged before it began... */
+  readonly fresh: boolean;
+  /** ... nor than what this client has read before, acknowledged or not. */
+  readonly monotonic: boolean;
   /** One of these is taken for each request. */
   readonly levels: readonly Level[];
+  readonly mix: Mix;
+  /** 1: all keys are as likely; more: the first more than the others. */
+  readonly popularity: number;
 }
 
 /** Does one thing after the other, of random kinds on few keys, at a node it keeps to as long as that serves it. */
 export class SimClient {
-  readonly counts = { succeeded: 0, failed: 0 };
+  readonly counts = { succeeded: 0, reads: 0 };
+  /** Failed requests, by the first word of the error and what was asked. */
+  readonly failures = new Map<string, number>();
   /** Increments that were acknowledged, by key. */
   readonly increments = new Map<string, number>();
   private node: SimNode;
-  private asked = 0;
-  private stopped = false;
   /** By key: what this client has read. */
   private readonly read = new Map<string, Map<string, number>>();
+  private asked = 0;
+  private stopped = true;
+  private busy = false;
 
   constructor(
     private readonly world: SimWorld,
@@ -38,81 +55,100 @@ export class SimClient {
   }
 
   start(): void {
-    this.next(0);
+    this.stopped = false;
+    if (!this.busy) this.next(0);
   }
 
   stop(): void {
     this.stopped = true;
   }
 
+  /** It waits for no answer. */
+  get idle(): boolean {
+    return !this.busy;
+  }
+
   private next(afterMs: number): void {
     const { queue, random } = this.world;
+    this.busy = true;
     queue.after(afterMs * random.between(0.2, 1.8), () => {
-      if (!this.stopped) this.ask(this.choose());
+      if (this.stopped) this.busy = false;
+      else this.ask(this.choose());
     });
   }
 
   private choose(): Request {
     const { random } = this.world;
-    const key = random.pick(this.options.keys);
-    const luck = random.next();
-    const level = random.pick(this.options.levels);
+    const { keys, popularity, levels } = this.options;
+    const key = keys[Math.floor(keys.length * random.next() ** popularity)];
+    const level = random.pick(levels);
     const value = `${this.name}.${++this.asked}`;
-    if (luck < 0.4) return { kind: 'get', keys: [key], value: '', level };
-    // Written once: nothing that comes later hides its loss.
-    if (luck < 0.55) return { kind: 'set', keys: [`once.${value}`], value, level };
-    if (luck < 0.7) return { kind: 'set', keys: [key], value, level };
-    if (luck < 0.8) return { kind: 'set', keys: [`${key}{tag}`, `other{tag}`], value, level };
-    if (luck < 0.88) return { kind: 'del', keys: [key], value: '', level };
-    return { kind: 'incr', keys: [`${key}.count`], value: '', level };
+    const kind = this.chooseKind();
+    if (kind === 'once') return { kind: 'set', keys: [`once.${value}`], value, level };
+    if (kind === 'pair') return { kind: 'set', keys: [`${key}{tag}`, 'other{tag}'], value, level };
+    if (kind === 'incr') return { kind, keys: [`${key}.count`], value: '', level };
+    if (kind === 'expiring')
+      return { kind, keys: [key], value, level, ttlMs: Math.floor(random.between(1, 20_000)) };
+    if (kind === 'set') return { kind, keys: [key], value, level };
+    return { kind, keys: kind === 'flush' || kind === 'scan' ? [] : [key], value: '', level };
+  }
+
+  private chooseKind(): RequestKind | 'once' | 'pair' {
+    const mix = Object.entries(this.options.mix) as [RequestKind | 'once' | 'pair', number][];
+    let luck = this.world.random.next() * mix.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [kind, weight] of mix) {
+      luck -= weight;
+      if (luck < 0) return kind;
+    }
+    return 'get';
   }
 
   private ask(request: Request): void {
     const { world } = this;
     const floors = request.keys.map((key) => this.floor(key));
-    world.note(`${this.name} asks ${request.kind} ${request.keys}`);
+    world.tell(`${this.name} asks ${this.node.address}: ${said(request)}`, request.keys);
     let answered = false;
+    const askedAt = world.queue.now;
     this.node.ask(request, (outcome) => {
-      if (answered) world.checker.violation(`${this.name} was answered twice`);
+      const { checker, queue } = world;
+      if (answered) checker.violation(`${this.name} was answered twice`, request.keys[0]);
       answered = true;
-      world.note(`${this.name} gets ${JSON.stringify(outcome)}`);
+      if (queue.now - askedAt > ANSWER_WITHIN_MS)
+        checker.violation(
+          `${this.name} waited ${queue.now - askedAt} ms for ${said(request)}`,
+          request.keys[0],
+        );
+      world.tell(`${this.name} gets ${heard(outcome)}`, request.keys);
       // Not from inside the call: the next request comes with a later read of the socket.
-      world.queue.defer(() => this.answered(request, floors, outcome));
+      queue.defer(() => this.answered(request, floors, outcome));
     });
   }
 
   private answered(
     request: Request,
-    floors: (ReadonlyMap<string, number> | undefined)[],
-    outcome: Outcome,
+    floors: readonly ReadonlyMap<string, number>[],
+    { failure, dots, sights, scanned = [] }: Outcome,
   ): void {
-    const { checker, random, nodes } = this.world;
-    if (outcome.failure !== null) {
-      this.counts.failed++;
-      if (request.kind === 'set' && SURELY_NOT.test(outcome.failure))
-        for (const key of request.keys) checker.deny(key, request.value);
-      if (this.options.strict) checker.violation(`${this.name}: ${request.kind} failed: ${outcome.failure}`);
-      if (random.chance(0.5)) this.node = random.pick(nodes);
-      this.next(RETRY_MS);
-      return;
-    }
+    const { checker } = this.world;
+    if (failure !== null) return this.failed(request, failure);
     this.counts.succeeded++;
-    outcome.dots.forEach((dot, i) => void checker.told(request.keys[i], dot));
-    outcome.sights.forEach((sight, i) => {
+    this.counts.reads += sights.length;
+    dots.forEach((dot, i) => void checker.told(request.keys[i], dot));
+    sights.forEach((sight, i) => {
       checker.saw(request.keys[i], sight, floors[i]);
       for (const [writer, hlc] of Object.entries(sight.context))
         raise(this.readOf(request.keys[i]), writer, hlc);
     });
+    checker.scanned(scanned);
     if (request.kind === 'incr')
       this.increments.set(request.keys[0], (this.increments.get(request.keys[0]) ?? 0) + 1);
     this.next(this.options.thinkMs);
   }
 
-  /** Everything acknowledged before, and everything this client has read itself. */
-  private floor(key: string): ReadonlyMap<string, number> | undefined {
-    if (!this.options.strict) return undefined;
-    const floor = new Map(this.world.checker.floor(key));
-    for (const [writer, hlc] of this.readOf(key)) raise(floor, writer, hlc);
+  private floor(key: string): Map<string, number> {
+    const { fresh, monotonic } = this.options;
+    const floor = new Map(fresh ? this.world.checker.floor(key) : []);
+    if (monotonic) for (const [writer, hlc] of this.readOf(key)) raise(floor, writer, hlc);
     return floor;
   }
 
@@ -124,4 +160,34 @@ export class SimClient {
     }
     return read;
   }
+
+  private failed(request: Request, failure: string): void {
+    const { checker, random, nodes } = this.world;
+    const what = `${request.kind}: ${failure.replace(/\d+/g, '#').slice(0, 60)}`;
+    this.failures.set(what, (this.failures.get(what) ?? 0) + 1);
+    if (request.kind === 'set' && SURELY_NOT.test(failure))
+      for (const key of request.keys) checker.deny(key, request.value);
+    if (this.options.reliable)
+      checker.violation(`${this.name}: ${request.kind} failed: ${failure}`, request.keys[0]);
+    if (random.chance(0.5)) this.node = random.pick(nodes);
+    this.next(RETRY_MS);
+  }
+}
+
+function said({ kind, keys, value, level, ttlMs }: Request): string {
+  return [
+    kind,
+    ...keys,
+    value,
+    ttlMs === undefined ? '' : `for ${ttlMs} ms`,
+    level === 0 ? '' : `level ${level}`,
+  ]
+    .filter((word) => word !== '')
+    .join(' ');
+}
+
+function heard({ failure, dots, sights, scanned }: Outcome): string {
+  if (failure !== null) return `error ${failure}`;
+  if (scanned !== undefined) return `${scanned.length} keys`;
+  return sights.length > 0 ? JSON.stringify(sights) : `OK ${dots.join(' ')}`;
 }

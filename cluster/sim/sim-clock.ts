@@ -86,15 +86,29 @@ function before(a: Event, b: Event): boolean {
 /** Unix ms at which every simulated world begins. */
 export const WORLD_BEGINS = Date.UTC(2026, 0, 1);
 
-/** The clock of one run of one process: it may go wrong by `skewMs`, and nothing it planned happens once the process is dead. */
+interface Timer {
+  run: (() => void) | null;
+}
+
+/**
+ * The clock of one run of one process, and the door by which everything comes into it. It may go wrong by `skewMs`; a process
+ * that is frozen gets what happened meanwhile all at once; nothing it planned happens once it is dead.
+ */
 export class ProcessClock implements Clock {
   dead = false;
+  private held: Timer[] | null = null;
 
   constructor(
     private readonly queue: EventQueue,
     /** Asked each time: a clock may be set while the process runs. */
     private readonly skewMs: () => number,
+    /** Something in the process has thrown what nobody caught: it ends. */
+    private readonly failed: (error: unknown) => void,
   ) {}
+
+  get frozen(): boolean {
+    return this.held !== null;
+  }
 
   now(): number {
     return Math.floor(WORLD_BEGINS + this.queue.now + this.skewMs());
@@ -105,14 +119,47 @@ export class ProcessClock implements Clock {
   }
 
   defer(run: () => void): void {
-    this.queue.defer(() => this.dead || run());
+    this.queue.defer(() => this.enter(run));
   }
 
   setTimer(ms: number, run: () => void): TimerHandle {
-    return this.queue.after(ms, () => this.dead || run());
+    const timer: Timer = { run };
+    this.queue.after(ms, () => this.due(timer));
+    return timer;
   }
 
   clearTimer(timer: TimerHandle): void {
-    if (timer !== undefined) (timer as Event).run = null;
+    if (timer !== undefined) (timer as Timer).run = null;
+  }
+
+  /** Something happens to the process: now, or when it goes on. */
+  enter(run: () => void): void {
+    this.due({ run });
+  }
+
+  /** The process gets no time any more: a pause of its garbage collector, or of its machine. */
+  freeze(): void {
+    this.held ??= [];
+  }
+
+  /** `before` happens ahead of everything it had planned itself. */
+  thaw(before: () => void = () => {}): void {
+    const due = this.held ?? [];
+    this.held = null;
+    before();
+    for (const timer of due) this.due(timer);
+  }
+
+  private due(timer: Timer): void {
+    if (this.dead) return;
+    if (this.held !== null) {
+      this.held.push(timer);
+      return;
+    }
+    try {
+      timer.run?.();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 }

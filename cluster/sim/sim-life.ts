@@ -1,6 +1,8 @@
 import type { StorageEngine } from '../../storage/engine.js';
+import { STRING } from '../../storage/record.js';
 import type { RecordStore, SyncMode } from '../../storage/record-store.js';
 import { Assembly } from '../assembly.js';
+import { hlcToMs } from '../core/hlc.js';
 import { type Level, QUORUM } from '../core/levels.js';
 import type { Outlived } from '../core/lives.js';
 import { slotOf } from '../core/slot.js';
@@ -17,6 +19,7 @@ import type { SimTransport } from './sim-transport.js';
 
 const SYNC_EVERY_MS = 1000;
 const DATABASES = 1;
+const SCAN_COUNT = 50;
 
 export interface SimSettings {
   readonly replicas: number;
@@ -70,7 +73,7 @@ export interface ProcessParts {
 
 /** One run of a node: the real parts, put together as the server does it. */
 export class SimLife {
-  private readonly assembly: Assembly;
+  readonly assembly: Assembly;
 
   private constructor(
     private readonly parts: ProcessParts,
@@ -118,15 +121,40 @@ export class SimLife {
     return this.assembly.store;
   }
 
+  /** Whether versions up to this reading are void. */
+  hasFlushed(hlc: number): boolean {
+    const version = { writer: 0, hlc, type: STRING, expireAt: 0, payload: '' } as const;
+    return this.store.admit(0, { context: [0, hlc], siblings: [version] }) === null;
+  }
+
+  /** What its hybrid clock shows, Unix ms. */
+  get latestMs(): number {
+    return hlcToMs(this.assembly.hlc.latest);
+  }
+
+  /** How much of everything it holds now. */
+  gauges(): Readonly<Record<string, number>> {
+    const { node, store } = this.assembly;
+    return {
+      'requests under way': node.coordinator.inFlight,
+      'commands forwarded': node.forwardsUnderWay,
+      'bytes for the disk': store.gatheringBytes,
+      'cached records': store.cachedRecords,
+      'cached bytes': store.cachedBytes,
+    };
+  }
+
   /** Reads what the node kept about itself, then starts it; undefined: the disk does not let it. */
   static boot(parts: ProcessParts, done: (process: SimLife | undefined) => void): void {
-    readFacts(parts.engine, (_, facts) => done(facts === undefined ? undefined : new SimLife(parts, facts)));
+    readFacts(parts.engine, (_, facts) => done(facts && new SimLife(parts, facts)));
   }
 
   /** A client of this node asks; `done` is called once, perhaps before this returns. */
   ask(request: Request, done: (outcome: Outcome) => void): void {
     const { node } = this;
     if (!node.ready) return done(failed('CLUSTERDOWN'));
+    if (request.kind === 'flush') return this.flush(done);
+    if (request.kind === 'scan') return this.scan(0, [], done);
     if (request.kind === 'get') return this.run(request, done);
     const owner = node.coordinatorOf(slotOf(request.keys[0]));
     if (owner === SELF) return this.run(request, done);
@@ -142,6 +170,20 @@ export class SimLife {
     this.assembly.stop();
     parts.transport.close();
     store.whenSettled(() => this.assembly.saveFacts((error) => done(error === null)));
+  }
+
+  private flush(done: (outcome: Outcome) => void): void {
+    this.assembly.keyspace.flush(0, (failure) => done({ failure, dots: [], sights: [] }));
+  }
+
+  /** Walks the whole keyspace; the keys come as values, one sight each. */
+  private scan(cursor: number, found: readonly string[], done: (outcome: Outcome) => void): void {
+    this.assembly.keyspace.scan(0, cursor, SCAN_COUNT, (failure, next, items) => {
+      const keys = [...found, ...items.map(({ key }) => key)];
+      if (failure !== null) done(failed(failure));
+      else if (next === 0) done({ failure: null, dots: [], sights: [], scanned: keys });
+      else this.scan(next, keys, done);
+    });
   }
 
   private run(request: Request, done: (outcome: Outcome) => void): void {

@@ -1,3 +1,4 @@
+import { type Roughness, roughen } from './rough-frames.js';
 import type { EventQueue } from './sim-clock.js';
 import { Connection, End, type Parcel } from './sim-connection.js';
 import type { SimRandom } from './sim-random.js';
@@ -10,9 +11,13 @@ const HANDSHAKE_MS = 3000;
 /** Hears of everything that reaches a node, for transcripts. */
 export type NetworkObserver = (from: SimTransport, to: SimTransport, parcel: Parcel) => void;
 
+/** How long after its time a message comes that was held up or repeated on its way, ms. */
+const STRAY_MS = 3000;
+
 /**
  * The wires between simulated nodes. Frames of one connection arrive in order; a cut wire holds them up (TCP would repeat
- * them) until it is mended or one end gives up; what is under way when a connection ends is lost from some point on.
+ * them) until it is mended or one end gives up; what is under way when a connection ends is lost from some point on. Worse
+ * than TCP, and only when asked for: single messages of a live connection are lost, repeated or overtaken.
  */
 export class SimNetwork {
   observe: NetworkObserver = () => {};
@@ -22,9 +27,13 @@ export class SimNetwork {
   meddle: (frame: Buffer) => Buffer = (frame) => frame;
   /** One way in ms; by default mostly quick, at times slow. */
   delay: () => number = () => this.usualDelay();
+  /** What happens to single messages; null: nothing, as TCP promises. */
+  roughness: Roughness | null = null;
   private readonly processes = new Map<string, SimTransport>();
   private readonly connections = new Set<Connection>();
   private readonly cuts = new Set<string>();
+  /** Wires that take longer, by so many ms. */
+  private readonly lags = new Map<string, number>();
 
   constructor(
     readonly queue: EventQueue,
@@ -55,13 +64,32 @@ export class SimNetwork {
     this.cut(b, a);
   }
 
+  /** Everything sent from one address to another takes so much longer. */
+  lag(from: string, to: string, ms: number): void {
+    this.lags.set(`${from}>${to}`, ms);
+  }
+
+  mend(from: string, to: string): void {
+    this.cuts.delete(`${from}>${to}`);
+    this.lags.delete(`${from}>${to}`);
+    this.pumpAll();
+  }
+
   healAll(): void {
     this.cuts.clear();
-    for (const connection of this.connections) for (const end of connection.ends) this.pump(connection, end);
+    this.lags.clear();
+    this.roughness = null;
+    this.pumpAll();
+  }
+
+  /** A frozen process goes on: what came for it meanwhile is there. */
+  pumpAll(): void {
+    for (const connection of [...this.connections])
+      for (const end of connection.ends) this.pump(connection, end);
   }
 
   isCut(from: string, to: string): boolean {
-    return this.cuts.has(`${from}>${to}`);
+    return this.cuts.size > 0 && this.cuts.has(`${from}>${to}`);
   }
 
   /** A connection breaks: both ends are told, each after what happened to get through. */
@@ -96,7 +124,7 @@ export class SimNetwork {
     this.queue.after(this.delay(), () => {
       const target = this.at(to);
       if (from.dead) return;
-      if (this.isCut(from.address, to) || this.isCut(to, from.address)) {
+      if (this.isCut(from.address, to) || this.isCut(to, from.address) || target?.frozen) {
         this.queue.after(HANDSHAKE_MS, () => failed('no handshake in time'));
       } else if (target === undefined) {
         failed('connection refused');
@@ -109,12 +137,27 @@ export class SimNetwork {
   }
 
   send(connection: Connection, from: End, parcel: Parcel): void {
-    if (parcel.kind === 'frame') parcel = { kind: 'frame', bytes: this.meddle(parcel.bytes) };
     const to = connection.other(from);
+    if (parcel.kind === 'frame') {
+      let bytes = this.meddle(parcel.bytes);
+      if (this.roughness !== null)
+        bytes = roughen(bytes, this.roughness, this.random, (stray) => this.sendStray(connection, to, stray));
+      if (bytes.length === 0) return;
+      parcel = { kind: 'frame', bytes };
+    }
     const last = to.inbox.at(-1)?.at ?? 0;
-    const at = Math.max(last, this.queue.now + this.delay());
+    const at = Math.max(last, this.queue.now + this.delay() + this.lagOf(from, to));
     to.inbox.push({ at, parcel });
     this.queue.at(at, () => this.pump(connection, to));
+  }
+
+  /** A message out of order: it comes at some time, if the connection is still there. */
+  private sendStray(connection: Connection, to: End, bytes: Buffer): void {
+    this.queue.after(this.delay() + this.random.between(0, STRAY_MS), () => {
+      const from = connection.other(to);
+      if (!to.open || !to.up || this.isCut(from.transport.address, to.transport.address)) return;
+      this.arrive(connection, to, { kind: 'frame', bytes });
+    });
   }
 
   /** Ends one side; the other hears of it after what gets through before. */
@@ -170,13 +213,23 @@ export class SimNetwork {
         to.inbox.length = 0;
         return;
       }
-      if (to.paused || this.isCut(from.transport.address, to.transport.address)) return;
-      const { parcel } = to.inbox.shift()!;
-      to.heardAt = this.queue.now;
-      to.signs++;
-      this.observe(from.transport, to.transport, parcel);
-      to.transport.receive(connection, to, from.transport.nodeId, parcel);
+      if (to.paused || to.transport.frozen || this.isCut(from.transport.address, to.transport.address))
+        return;
+      this.arrive(connection, to, to.inbox.shift()!.parcel);
     }
+  }
+
+  private arrive(connection: Connection, to: End, parcel: Parcel): void {
+    const from = connection.other(to);
+    to.heardAt = this.queue.now;
+    to.signs++;
+    this.observe(from.transport, to.transport, parcel);
+    to.transport.receive(connection, to, from.transport.nodeId, parcel);
+  }
+
+  private lagOf(from: End, to: End): number {
+    if (this.lags.size === 0) return 0;
+    return this.lags.get(`${from.transport.address}>${to.transport.address}`) ?? 0;
   }
 
   /** Of what is on the way to this end only a first part gets through. */
@@ -195,10 +248,15 @@ export class SimNetwork {
     const { now } = this.queue;
     for (const end of connection.ends) {
       const other = connection.other(end);
-      if (other.open && !this.isCut(other.transport.address, end.transport.address)) {
+      if (
+        other.open &&
+        !other.transport.frozen &&
+        !this.isCut(other.transport.address, end.transport.address)
+      ) {
         end.heardAt = now;
         end.signs++;
       }
+      if (end.transport.frozen) continue;
       if (end.open && now - end.heardAt > SILENCE_MS)
         this.close(connection, end, `nothing heard for ${SILENCE_MS} ms`);
       else if (end.open && !end.up && now - end.bornAt > HANDSHAKE_MS)

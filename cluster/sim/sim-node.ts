@@ -1,3 +1,4 @@
+import type { MemoryDisk } from '../../storage/engine-memory.js';
 import type { Outlived } from '../core/lives.js';
 import type { Log } from '../environment.js';
 import type { Checker } from './checker.js';
@@ -21,6 +22,17 @@ export interface Surroundings {
   readonly settings: SimSettings;
   readonly seeds: readonly string[];
   readonly log: Log;
+  /** Says what happens, for the timeline. */
+  readonly tell: (text: string) => void;
+}
+
+/** What a copy of a data folder holds. */
+interface Backup {
+  readonly disk: MemoryDisk;
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly starts: number;
+  readonly clean: boolean;
 }
 
 /** A machine of the cluster: its disk and its clock go on through the lives and deaths of its process. */
@@ -38,12 +50,16 @@ export class SimNode {
   private clock: ProcessClock | undefined;
   private transport: SimTransport | undefined;
   private stopping = false;
+  /** The world's time at which its clock stands still. */
+  private clockStoppedAt: number | undefined;
+  private backup: Backup | undefined;
+  private disksLost = 0;
   private readonly waiting = new Set<(outcome: Outcome) => void>();
 
   constructor(
     private readonly world: Surroundings,
     readonly address: string,
-    readonly nodeId: string,
+    public nodeId: string,
   ) {
     this.disk = new SimDisk(world.random);
   }
@@ -52,15 +68,24 @@ export class SimNode {
     return this.clock !== undefined;
   }
 
+  get frozen(): boolean {
+    return this.clock?.frozen ?? false;
+  }
+
   start(): void {
     if (this.running) return;
     const { world } = this;
     if (!this.clean && this.newIncarnations) this.incarnation++;
     this.starts++;
     this.clean = false;
-    const clock = new ProcessClock(world.queue, () => this.skewMs);
+    world.tell(`${this.address} starts, incarnation ${this.incarnation}`);
+    const clock = new ProcessClock(
+      world.queue,
+      () => this.clockOffMs,
+      (error) => this.threw(error),
+    );
     this.clock = clock;
-    const transport = new SimTransport(world.network, this.address, this.nodeId);
+    const transport = new SimTransport(world.network, this.address, this.nodeId, clock);
     this.transport = transport;
     const { settings, seeds, random, log, checker } = world;
     const engine = this.disk.open(clock);
@@ -80,7 +105,7 @@ export class SimNode {
       },
       (life) => {
         this.life = life;
-        if (life === undefined) this.crash();
+        if (life === undefined) this.restart();
       },
     );
   }
@@ -88,6 +113,7 @@ export class SimNode {
   /** The process dies at once; with the machine, it takes what was not synced along and nobody is told. */
   crash(withMachine = false): void {
     if (!this.running) return;
+    this.world.tell(`${this.address} ${withMachine ? 'loses power' : 'dies'}`);
     this.end();
     this.transport!.die(withMachine);
     this.disk.processDied(withMachine);
@@ -95,17 +121,24 @@ export class SimNode {
 
   /** Others have seen a later life than this disk knows of: it goes on as a later one still. */
   private outlived({ life, incarnation }: Outlived): void {
-    this.crash();
+    this.world.tell(`${this.address} is told that its data folder is old`);
     this.starts = Math.max(this.starts, life);
     this.incarnation = Math.max(this.incarnation, incarnation);
+    this.restart();
+  }
+
+  /** The process has ended itself, and whoever looks after it starts it again. */
+  private restart(): void {
+    this.crash();
     this.world.queue.after(RESTART_MS, () => this.start());
   }
 
   /** A clean stop; it takes a little while. */
   stop(): void {
     const { life, clock } = this;
-    if (life === undefined || this.stopping) return;
+    if (life === undefined || this.stopping || this.frozen) return;
     this.stopping = true;
+    this.world.tell(`${this.address} is stopped`);
     life.stop((clean) => {
       if (this.clock !== clock) return;
       this.end();
@@ -114,12 +147,86 @@ export class SimNode {
     });
   }
 
+  /** The process gets no time until it is thawed. */
+  freeze(): void {
+    this.clock?.freeze();
+  }
+
+  thaw(): void {
+    if (!this.frozen) return;
+    // What the sockets hold comes before or after the timers that are due, as it happens.
+    const { random, network } = this.world;
+    this.clock!.thaw(random.chance(0.5) ? () => network.pumpAll() : undefined);
+    network.pumpAll();
+  }
+
+  // --- its clock ---
+
+  stopClock(): void {
+    this.clockStoppedAt ??= this.world.queue.now;
+  }
+
+  /** Its clock goes again, behind by as long as it stood. */
+  startClock(): void {
+    if (this.clockStoppedAt === undefined) return;
+    this.skewMs += this.clockStoppedAt - this.world.queue.now;
+    this.clockStoppedAt = undefined;
+  }
+
+  /** Everything that is wrong with the machine comes right; what is damaged or lost on its disk stays so. */
+  heal(): void {
+    this.clockStoppedAt = undefined;
+    this.skewMs = 0;
+    this.disk.full = false;
+    this.disk.misreads = 0;
+    this.disk.slowMs = 0;
+    this.thaw();
+  }
+
+  private get clockOffMs(): number {
+    return this.clockStoppedAt === undefined
+      ? this.skewMs
+      : this.skewMs + this.clockStoppedAt - this.world.queue.now;
+  }
+
+  // --- its data folder ---
+
+  /** Copies the data folder as it is now. */
+  takeBackup(): void {
+    const { disk, nodeId, incarnation, starts, clean } = this;
+    this.backup = { disk: disk.copy(), nodeId, incarnation, starts, clean };
+  }
+
+  get hasBackup(): boolean {
+    return this.backup !== undefined;
+  }
+
+  /** The process is down: the data folder becomes what it was when it was copied. */
+  restoreBackup(): void {
+    const { disk, ...facts } = this.backup!;
+    this.disk.replace(disk);
+    Object.assign(this, facts);
+  }
+
+  /** The process is down: the data folder is empty, and the next start makes a new node at the old address. */
+  loseDisk(): void {
+    this.disk.replace();
+    this.disksLost++;
+    this.nodeId = `${this.nodeId.slice(0, -4)}ee${this.disksLost.toString(16).padStart(2, '0')}`;
+    this.incarnation = 0;
+    this.starts = -1;
+    this.clean = true;
+  }
+
   /** A client of this node; `done` comes once, with the loss of the connection at the latest. */
   ask(request: Request, done: (outcome: Outcome) => void): void {
     if (this.life === undefined || this.stopping) return done(failed('connection refused'));
     this.waiting.add(done);
-    this.life.ask(request, (outcome) => {
-      if (this.waiting.delete(done)) done(outcome);
+    const { life } = this;
+    this.clock!.enter(() => {
+      life.ask(request, (outcome) => {
+        if (this.waiting.delete(done)) done(outcome);
+      });
     });
   }
 
@@ -131,5 +238,11 @@ export class SimNode {
     const waiting = [...this.waiting];
     this.waiting.clear();
     for (const done of waiting) done(failed('connection lost'));
+  }
+
+  /** No message and no disk may bring a node down. */
+  private threw(error: unknown): void {
+    this.world.checker.violation(`${this.address} died of ${(error as Error).stack ?? error}`);
+    this.crash();
   }
 }

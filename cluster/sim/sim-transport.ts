@@ -1,6 +1,7 @@
 import { FrameWriter } from '../transport/frame-writer.js';
 import { LENGTH_BYTES } from '../transport/limits.js';
 import type { DialOutcome, NodeIdHex, PeerId, Transport, TransportHandlers } from '../transport.js';
+import type { ProcessClock } from './sim-clock.js';
 import type { Connection, End, Parcel } from './sim-connection.js';
 import type { SimNetwork } from './sim-network.js';
 
@@ -33,7 +34,13 @@ export class SimTransport implements Transport {
     private readonly network: SimNetwork,
     readonly address: string,
     readonly nodeId: NodeIdHex,
+    /** The process it belongs to: everything that comes in comes in through it. */
+    private readonly owner: ProcessClock,
   ) {}
+
+  get frozen(): boolean {
+    return this.owner.frozen;
+  }
 
   attach(handlers: TransportHandlers): void {
     this.handlers = handlers;
@@ -143,6 +150,12 @@ export class SimTransport implements Transport {
   }
 
   receive(connection: Connection, end: End, nodeId: NodeIdHex, parcel: Parcel): void {
+    this.owner.enter(() => this.take(connection, end, nodeId, parcel));
+  }
+
+  private take(connection: Connection, end: End, nodeId: NodeIdHex, parcel: Parcel): void {
+    // Frozen while it came: the connection may have ended since.
+    if (end.closed) return;
     if (parcel.kind === 'frame') this.deliver(connection, end, parcel.bytes);
     else if (parcel.kind === 'welcome') this.welcomed(connection, end, nodeId, parcel.hello);
     else if (parcel.kind === 'accept') this.raise(connection, end);
@@ -152,6 +165,10 @@ export class SimTransport implements Transport {
 
   /** One of our ends was closed. */
   ended(end: End, reason: string): void {
+    this.owner.enter(() => this.lost(end, reason));
+  }
+
+  private lost(end: End, reason: string): void {
     if (end.up) {
       this.links[end.peer] = undefined;
       this.handlers.onDown(end.peer, reason);
@@ -206,9 +223,11 @@ export class SimTransport implements Transport {
     const target = this.targets.get(address)!;
     target.dialling = true;
     const { queue, random } = this.network;
-    queue.after(afterMs * random.between(0.5, 1), () => {
-      if (!this.dead && this.targets.get(address) === target) this.dial(address, target);
-    });
+    queue.after(afterMs * random.between(0.5, 1), () =>
+      this.owner.enter(() => {
+        if (!this.dead && this.targets.get(address) === target) this.dial(address, target);
+      }),
+    );
   }
 
   private dial(address: string, target: Target): void {
@@ -219,13 +238,17 @@ export class SimTransport implements Transport {
       target.dialling = false;
     } else {
       this.network.dial(this, address, this.hello(), (reason) =>
-        this.failed(address, { kind: 'failed', reason }),
+        this.owner.enter(() => this.failed(address, { kind: 'failed', reason })),
       );
     }
   }
 
   /** Our dial has reached a node that has, or is making, another connection with us. */
   duplicate(address: string, nodeId: NodeIdHex): void {
+    this.owner.enter(() => this.joined(address, nodeId));
+  }
+
+  private joined(address: string, nodeId: NodeIdHex): void {
     const target = this.targets.get(address);
     if (target === undefined || !this.holds(nodeId)) {
       this.failed(address, { kind: 'failed', reason: 'there is another connection' });

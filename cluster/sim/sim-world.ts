@@ -1,48 +1,105 @@
 import { fnv1a } from '../../storage/writers.js';
 import { ALL } from '../core/levels.js';
 import type { Log } from '../environment.js';
-import { Checker, type Sight } from './checker.js';
+import { Checker } from './checker.js';
+import { Gauges } from './gauges.js';
+import { LossBudget } from './loss-budget.js';
+import { replicasDiffer } from './replicas.js';
+import type { Sight } from './sight.js';
 import type { Outcome, Request } from './sim-call.js';
-import { EventQueue } from './sim-clock.js';
+import { EventQueue, WORLD_BEGINS } from './sim-clock.js';
 import { type SimSettings, USUAL } from './sim-life.js';
 import { SimNetwork } from './sim-network.js';
 import { SimNode } from './sim-node.js';
 import { SimRandom } from './sim-random.js';
+import { Timeline } from './timeline.js';
 
 const FORM_WITHIN_MS = 30_000;
+/** How long what is left to do may take once nothing is wrong any more. */
+const SETTLE_WITHIN_MS = 60_000;
+
+export interface WorldOptions {
+  /** The key whose timeline is kept. */
+  readonly traced?: string;
+  /** How many machines may forget at most between two moments at which all is well: see `LossBudget`. */
+  readonly losses?: number;
+  /** How far ahead a clock may have been: what is over for it is over. */
+  readonly clocksAheadMs?: number;
+}
 
 /** Nodes, wires, time and chance: everything there is in one simulated run. */
 export class SimWorld {
   readonly queue = new EventQueue();
   readonly random: SimRandom;
   readonly network: SimNetwork;
-  readonly checker = new Checker();
+  readonly checker: Checker;
   readonly nodes: SimNode[] = [];
+  readonly settings: SimSettings;
   /** Hash of all that has happened: equal for equal seeds. */
   hash = 0;
+  /** Errors that nodes have logged. */
   readonly logged: string[] = [];
+  /** How often each fault has struck. */
+  readonly struck = new Map<string, number>();
+  readonly gauges: Gauges;
+  readonly timeline: Timeline | undefined;
+  /** Trouble is over: nothing may begin any more. */
+  calm = true;
+  private readonly budget: LossBudget;
 
-  constructor(seed: number | string, nodeCount: number, settings: Partial<SimSettings> = {}) {
+  constructor(
+    seed: number | string,
+    nodeCount: number,
+    settings: Partial<SimSettings> = {},
+    { traced, losses = 0, clocksAheadMs = 0 }: WorldOptions = {},
+  ) {
     this.random = new SimRandom(seed);
-    this.network = new SimNetwork(this.queue, this.random);
+    this.settings = { ...USUAL, ...settings };
+    this.budget = new LossBudget(losses);
+    const { queue } = this;
+    this.timeline = traced === undefined ? undefined : new Timeline(traced, () => queue.now);
+    this.checker = new Checker({
+      now: () => queue.now,
+      flushed: (hlc) => this.nodes.some(({ life }) => life?.hasFlushed(hlc)),
+      mayHaveExpired: (expireAt) => expireAt <= WORLD_BEGINS + queue.now + clocksAheadMs,
+      graceMs: this.settings.gcGraceMs,
+    });
+    this.network = new SimNetwork(queue, this.random);
     this.network.observe = (from, to, parcel) => {
       const bytes = parcel.kind === 'frame' ? parcel.bytes.latin1Slice() : parcel.kind;
       this.note(`${from.address}>${to.address} ${bytes}`);
+      this.timeline?.parcel(from.address, to.address, parcel);
     };
     this.network.nonsense = (peer, to) =>
       this.checker.violation(`${to.address} could not make sense of a message of its peer ${peer}`);
     const seeds = Array.from({ length: nodeCount }, (_, i) => `n${i + 1}:1`);
-    const { queue, random, network, checker } = this;
+    const { random, network, checker } = this;
     const log: Log = { info: () => {}, warn: () => {}, error: (_, text) => void this.logged.push(text) };
-    const all = { queue, random, network, checker, settings: { ...USUAL, ...settings }, seeds, log };
+    const tell = (text: string): void => this.tell(text);
+    const all = { queue, random, network, checker, settings: this.settings, seeds, log, tell };
     seeds.forEach((address, i) => {
       this.nodes.push(new SimNode(all, address, (i + 1).toString(16).padStart(2, '0').repeat(16)));
     });
+    this.gauges = new Gauges(this.nodes);
   }
 
   /** Takes a fact into the hash. */
   note(fact: string): void {
     this.hash = fnv1a(`${this.queue.now} ${fact}`, this.hash);
+  }
+
+  /** Something happened that a reader wants to know: about these keys, or about the world. */
+  tell(text: string, keys?: readonly string[]): void {
+    this.note(text);
+    this.timeline?.tell(text, keys);
+  }
+
+  /**
+   * Whether the node may forget what it has said is in its log, or on its `disk`, without more being lost than the product promises
+   * to bear. It is then taken to have done so.
+   */
+  mayForget(node: SimNode, what: 'log' | 'disk' = 'log'): boolean {
+    return (what === 'log' && this.settings.syncMode === 'always') || this.budget.take(node.address);
   }
 
   /** Starts every node that does not run. */
@@ -89,23 +146,51 @@ export class SimWorld {
     return outcome!;
   }
 
-  /** Ends all trouble, then reads every key from all replicas, twice: what the checker then finds is what is left. */
-  heal(): void {
+  /** Ends all trouble. */
+  healFaults(): void {
+    this.tell('everything is healed');
     this.network.healAll();
-    for (const node of this.nodes) {
-      node.skewMs = 0;
-      node.disk.full = false;
-    }
+    for (const node of this.nodes) node.heal();
     this.startAll();
-    if (!this.runUntil(() => this.whole)) {
+  }
+
+  /**
+   * Ends all trouble, lets every replica come to the same, and holds what is left against what clients were told. Nobody may be
+   * asking anything.
+   */
+  heal(): void {
+    this.healFaults();
+    if (!this.runUntil(() => this.whole, SETTLE_WITHIN_MS)) {
       this.checker.violation('the cluster did not become whole again after everything was healed');
       return;
     }
+    this.outwaitClocks();
     this.runFor(5000);
-    this.readAll((key, sight) => this.checker.saw(key, sight, undefined));
+    this.readAll((key, sight) => this.checker.saw(key, sight));
     this.runFor(2000);
     this.readAll((key, sight) => this.checker.final(key, sight));
     this.runFor(2000);
+    this.compareReplicas();
+    for (const text of this.gauges.leftovers()) this.checker.violation(text);
+    this.budget.renew();
+  }
+
+  /** Who was ahead has made versions that others refuse until their clocks are there too. */
+  private outwaitClocks(): void {
+    const { queue } = this;
+    const latest = Math.max(...this.nodes.map(({ life }) => life?.latestMs ?? 0));
+    const ahead = latest - (WORLD_BEGINS + queue.now);
+    if (ahead > 0) this.runFor(ahead);
+  }
+
+  private compareReplicas(): void {
+    let differences: readonly { key: string; text: string }[] = [];
+    const same = (): boolean => {
+      differences = replicasDiffer(this.nodes);
+      return differences.length === 0;
+    };
+    for (let waited = 0; !same() && waited < SETTLE_WITHIN_MS; waited += 5000) this.runFor(5000);
+    for (const { key, text } of differences) this.checker.violation(text, key);
   }
 
   /** Reads every key from all its replicas, each at some node. */
@@ -116,7 +201,7 @@ export class SimWorld {
       this.random.pick(this.nodes).ask({ kind: 'get', keys: [key], value: '', level: ALL }, (answer) => {
         left--;
         if (answer.failure === null) visit(key, answer.sights[0]);
-        else this.checker.violation(`${key} could not be read at the end: ${answer.failure}`);
+        else this.checker.violation(`${key} could not be read at the end: ${answer.failure}`, key);
       });
     }
     if (!this.runUntil(() => left === 0)) this.checker.violation(`${left} reads were never answered`);

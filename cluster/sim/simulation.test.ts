@@ -7,12 +7,21 @@ import type { SimWorld } from './sim-world.js';
 import { type Plan, type Report, simulate } from './simulation.js';
 
 const EVERYTHING: Troubles = {
-  crashes: true,
-  cleanStops: true,
-  partitions: true,
-  resets: true,
-  skewMs: 200,
+  faults: [
+    'crash',
+    'clean stop',
+    'partition',
+    'partial partition',
+    'one-way cut',
+    'broken connection',
+    'clock a little off',
+  ],
+  everyMs: 1600,
 };
+
+function and(...faults: string[]): Troubles {
+  return { faults: [...EVERYTHING.faults, ...faults], everyMs: EVERYTHING.everyMs };
+}
 
 /** Runs it and holds it to having done some work. */
 function run(plan: Plan): Report {
@@ -58,19 +67,19 @@ describe('nodes die, restart and stop, wires are cut one way or both, connection
   it.each([21, 22, 23])(
     'seed %i: machines lose power; with a synced log nothing acknowledged is lost',
     (seed) => {
-      const troubles = { ...EVERYTHING, power: true };
+      const troubles = and('power loss', 'crash of all');
       expectSound({ seed, nodes: 3, seconds: 30, troubles, settings: { syncMode: 'always' } });
     },
   );
 
   it.each([2, 4, 5, 6])('seed %i: disks fill up; whatever was acknowledged is somewhere', (seed) => {
-    expectSound({ seed, nodes: 3, seconds: 30, troubles: { fullDisks: true } });
-    expectSound({ seed, nodes: 5, seconds: 30, troubles: { ...EVERYTHING, fullDisks: true } });
+    expectSound({ seed, nodes: 3, seconds: 30, troubles: { faults: ['full disk'], everyMs: 1600 } });
+    expectSound({ seed, nodes: 5, seconds: 30, troubles: and('full disk') });
   });
 
   it.each([1, 2, 3])('seed %i: every client asks for its own level', (seed) => {
     const levels = [1, QUORUM, ALL];
-    expectSound({ seed, nodes: 3, seconds: 30, troubles: { ...EVERYTHING, fullDisks: true }, levels });
+    expectSound({ seed, nodes: 3, seconds: 30, troubles: and('full disk'), levels });
     expectSound({ seed, nodes: 5, seconds: 30, troubles: EVERYTHING, levels });
   });
 
@@ -103,7 +112,7 @@ describe('what is broken on purpose is found (a checker that cannot fail checks 
 
   it('levels too low to overlap', () => {
     const settings = { readQuorum: 1, writeQuorum: 1 };
-    const { violations } = run({ seed: 43, nodes: 3, seconds: 30, settings });
+    const { violations } = run({ seed: 43, nodes: 3, seconds: 30, settings, fresh: true });
     expect(violations.join('\n')).toContain('read older than');
   });
 
@@ -121,7 +130,8 @@ describe('what is broken on purpose is found (a checker that cannot fail checks 
       seed: 44,
       nodes: 1,
       seconds: 30,
-      troubles: { power: true },
+      troubles: { faults: ['power loss'], everyMs: 1600 },
+      losses: 1,
       settings,
       prepare,
     });

@@ -1,7 +1,7 @@
-import { DEFAULT, type Level } from '../core/levels.js';
+import { DEFAULT, type Level, replicasNeeded } from '../core/levels.js';
 import { SimChaos, type Troubles } from './sim-chaos.js';
-import { SimClient } from './sim-client.js';
-import type { SimSettings } from './sim-life.js';
+import { type Mix, SimClient, USUAL_MIX } from './sim-client.js';
+import { type SimSettings, USUAL } from './sim-life.js';
 import { SimWorld } from './sim-world.js';
 
 export interface Plan {
@@ -12,6 +12,19 @@ export interface Plan {
   readonly settings?: Partial<SimSettings>;
   /** What clients ask for, one for each request; the default is the settings' levels. */
   readonly levels?: readonly Level[];
+  /** In how many parts the time is cut; after each everything is healed and looked at. */
+  readonly rounds?: number;
+  readonly clients?: number;
+  readonly keys?: number;
+  /** From one answer to the next request, ms. */
+  readonly thinkMs?: number;
+  readonly mix?: Mix;
+  readonly popularity?: number;
+  /** The key whose timeline is kept. */
+  readonly traced?: string;
+  /** What is promised, where a test wants more than the plan can keep. */
+  readonly losses?: number;
+  readonly fresh?: boolean;
   /** Changes the world before it begins: a test's way to break it. */
   readonly prepare?: (world: SimWorld) => void;
 }
@@ -23,33 +36,99 @@ export interface Report {
   readonly acknowledged: number;
   readonly reads: number;
   readonly failed: number;
+  /** By what was asked and the error. */
+  readonly failures: ReadonlyMap<string, number>;
 }
 
-const CLIENTS = 6;
-const KEYS = 8;
-const THINK_MS = 30;
+/** Faults by which a replica forgets what it has confirmed. */
+const FORGETTING = new Set(['rotten disk', 'misreading disk', 'lost disk', 'backup restored']);
+const FORGETTING_LOGS = new Set(['power loss', 'crash of all']);
+const CLOCK_FAULTS_MS = 25_000;
+const LITTLE_MS = 500;
+const SAMPLE_MS = 500;
+const FINISH_WITHIN_MS = 120_000;
 
 /** One run: a cluster forms, clients work, trouble comes, all is healed, and what is left is judged. */
 export function simulate(plan: Plan): Report {
-  const world = new SimWorld(plan.seed, plan.nodes, plan.settings);
+  const { troubles = { faults: [], everyMs: 0 }, rounds = 1 } = plan;
+  const world = new SimWorld(plan.seed, plan.nodes, plan.settings, {
+    traced: plan.traced,
+    losses: plan.losses ?? lossesBorne(plan),
+    clocksAheadMs: troubles.faults.some((name) => name.startsWith('clock')) ? CLOCK_FAULTS_MS : LITTLE_MS,
+  });
   plan.prepare?.(world);
   world.form();
-  const strict = plan.troubles === undefined;
-  const keys = Array.from({ length: KEYS }, (_, i) => `key${i}`);
-  const clients = Array.from(
-    { length: CLIENTS },
-    (_, i) =>
-      new SimClient(world, `c${i}`, { keys, thinkMs: THINK_MS, strict, levels: plan.levels ?? [DEFAULT] }),
-  );
-  for (const client of clients) client.start();
-  const chaos = new SimChaos(world, plan.troubles ?? {});
-  chaos.start();
-  world.runFor(plan.seconds * 1000);
-  chaos.stop();
-  for (const client of clients) client.stop();
-  world.runFor(10_000);
-  world.heal();
-  if (strict) checkCounters(world, clients, keys);
+  const clients = makeClients(world, plan, troubles);
+  const chaos = new SimChaos(world, troubles);
+  for (let round = 0; round < rounds; round++) {
+    for (const client of clients) client.start();
+    world.calm = false;
+    chaos.start();
+    runAndSample(world, (plan.seconds * 1000) / rounds);
+    chaos.stop();
+    world.calm = true;
+    for (const client of clients) client.stop();
+    world.runFor(2000);
+    world.healFaults();
+    if (!world.runUntil(() => clients.every((client) => client.idle), FINISH_WITHIN_MS))
+      world.checker.violation('a client was never answered');
+    world.heal();
+    if (world.checker.found.length > 0) break;
+  }
+  if (troubles.faults.length === 0) checkCounters(world, clients);
+  return reportOf(world, clients);
+}
+
+/** Fewer machines may forget than an acknowledged write has copies. */
+function lossesBorne({ levels = [DEFAULT], settings, nodes }: Plan): number {
+  const { writeQuorum, replicas } = { ...USUAL, ...settings };
+  const n = Math.min(replicas, nodes);
+  return Math.min(...levels.map((level) => replicasNeeded(level, n, writeQuorum))) - 1;
+}
+
+/**
+ * Whether every read has to show every write acknowledged before it: its replicas and those of the write have one in common, and
+ * none of them forgets.
+ */
+function readsAreFresh({ levels = [DEFAULT], settings, nodes }: Plan, { faults }: Troubles): boolean {
+  const { readQuorum, writeQuorum, replicas, sloppy, syncMode } = { ...USUAL, ...settings };
+  const n = Math.min(replicas, nodes);
+  const least = (byDefault: Level): number =>
+    Math.min(...levels.map((level) => replicasNeeded(level, n, byDefault)));
+  if (sloppy && faults.length > 0) return false;
+  if (least(readQuorum) + least(writeQuorum) <= n) return false;
+  return !faults.some((name) => FORGETTING.has(name) || (FORGETTING_LOGS.has(name) && syncMode !== 'always'));
+}
+
+function makeClients(world: SimWorld, plan: Plan, troubles: Troubles): SimClient[] {
+  const { clients = 6, keys = 8, thinkMs = 30, mix = USUAL_MIX, popularity = 1, levels = [DEFAULT] } = plan;
+  const nothingFails = troubles.faults.length === 0;
+  const { fresh = readsAreFresh(plan, troubles) } = plan;
+  const options = {
+    keys: Array.from({ length: keys }, (_, i) => `key${i}`),
+    thinkMs,
+    reliable: nothingFails,
+    fresh,
+    monotonic: nothingFails && fresh,
+    levels,
+    mix,
+    popularity,
+  };
+  return Array.from({ length: clients }, (_, i) => new SimClient(world, `c${i}`, options));
+}
+
+function runAndSample(world: SimWorld, ms: number): void {
+  const end = world.queue.now + ms;
+  while (world.queue.now < end) {
+    world.runFor(Math.min(SAMPLE_MS, end - world.queue.now));
+    world.gauges.sample();
+  }
+}
+
+function reportOf(world: SimWorld, clients: readonly SimClient[]): Report {
+  const failures = new Map<string, number>();
+  for (const client of clients)
+    for (const [what, times] of client.failures) failures.set(what, (failures.get(what) ?? 0) + times);
   const { checker } = world;
   return {
     world,
@@ -57,18 +136,18 @@ export function simulate(plan: Plan): Report {
     violations: checker.violations,
     acknowledged: checker.acknowledged,
     reads: checker.reads,
-    failed: clients.reduce((sum, client) => sum + client.counts.failed, 0),
+    failed: [...failures.values()].reduce((sum, times) => sum + times, 0),
+    failures,
   };
 }
 
 /** Where nothing failed, a counter stands at the number of its increments. */
-function checkCounters(world: SimWorld, clients: readonly SimClient[], keys: readonly string[]): void {
-  for (const key of keys.map((one) => `${one}.count`)) {
+function checkCounters(world: SimWorld, clients: readonly SimClient[]): void {
+  for (const key of world.checker.keys.filter((one) => one.endsWith('.count'))) {
     const increments = clients.reduce((sum, client) => sum + (client.increments.get(key) ?? 0), 0);
-    if (increments === 0) continue;
     const { sights } = world.ask(world.nodes[0], { kind: 'get', keys: [key] });
     const value = sights[0]?.siblings[0]?.value;
     if (value !== String(increments))
-      world.checker.violation(`${key} is ${value} after ${increments} increments`);
+      world.checker.violation(`${key} is ${value} after ${increments} increments`, key);
   }
 }
