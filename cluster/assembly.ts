@@ -7,6 +7,7 @@ import { Recounter } from '../storage/recount.js';
 import { SlotTrees } from '../storage/slot-trees.js';
 import { Summaries } from '../storage/summaries.js';
 import { WriterTable, writerId } from '../storage/writers.js';
+import { ClockGuard } from './core/clock-guard.js';
 import { FlushMarks } from './core/flush-marks.js';
 import { Handoff } from './core/handoff.js';
 import { HybridClock } from './core/hlc.js';
@@ -126,12 +127,14 @@ export class Assembly {
     turn.addStage('disk', () => this.store.flush());
     const { replicas, vnodes, databases, rack } = settings;
     const boot = Math.floor(random.next() * 2 ** 48);
+    const clocks = new ClockGuard(settings.maxClockDrift, () => clock.now(), log);
     const membership = new Membership(
       () => ({
         nodeId,
         incarnation,
         life: world.life,
         boot,
+        clock: clock.now(),
         clientAddress: world.clientAddress(),
         rack,
         weight: 1,
@@ -158,6 +161,7 @@ export class Assembly {
       requestTimeout: settings.requestTimeout,
       firstRequest: world.firstRequest,
       savedLives: saved.lives,
+      clocks,
       outlived: world.outlived,
     });
     this.gossip = new GossipPart({
@@ -170,6 +174,7 @@ export class Assembly {
       heartbeatMs: settings.heartbeatInterval,
       phiThreshold: settings.phiThreshold,
       gossipInterval: settings.gossipInterval,
+      clocks,
       usable: (peer, is) => this.node.setUsable(peer, is),
     });
     this.node.addPart(this.gossip);

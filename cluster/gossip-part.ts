@@ -1,30 +1,13 @@
-import { Gossip, type State } from './core/gossip.js';
+import type { ClockGuard } from './core/clock-guard.js';
+import { Gossip } from './core/gossip.js';
 import type { GossipMessage } from './core/gossip-messages.js';
+import type { MemberFacts, MemberView } from './core/member-view.js';
 import type { Topology } from './core/topology.js';
 import type { Clock, Log, Random } from './environment.js';
 import { GOSSIP_MESSAGES, type Names, readGossip, writeGossip } from './gossip-codec.js';
 import { type NodePart, TICK_MS } from './part.js';
 import type { FrameReader } from './transport/frame-reader.js';
 import type { PeerId, Transport } from './transport.js';
-
-/** What a member says about itself to all. */
-export interface MemberFacts {
-  readonly id: string;
-  /** Where clients reach it. */
-  readonly address: string;
-  readonly rack: string;
-}
-
-/** A member as this node sees it. */
-export interface MemberView {
-  readonly state: State;
-  readonly phi: number;
-  /** 0: it was not heard of yet. */
-  readonly generation: number;
-  readonly version: number;
-  /** undefined: it was not heard of yet. */
-  readonly facts: MemberFacts | undefined;
-}
 
 export interface GossipPartOptions {
   readonly transport: Transport;
@@ -33,6 +16,7 @@ export interface GossipPartOptions {
   readonly log: Log;
   readonly topology: () => Topology;
   readonly facts: () => MemberFacts;
+  readonly clocks: ClockGuard;
   readonly heartbeatMs: number;
   readonly phiThreshold: () => number;
   readonly gossipInterval: () => number;
@@ -65,7 +49,9 @@ export class GossipPart implements NodePart, Names {
   views(): MemberView[] {
     const { gossip } = this;
     if (gossip === undefined) return [];
-    return this.members.map((_, member) => {
+    const { clocks, topology } = this.options;
+    const { self } = topology();
+    return this.members.map(({ name }, member) => {
       const { generation, version, facts } = gossip.table.state(member);
       return {
         state: gossip.stateOf(member),
@@ -73,6 +59,7 @@ export class GossipPart implements NodePart, Names {
         generation,
         version,
         facts: parseFacts(facts),
+        clockOffBy: member === self ? clocks.ownOffBy(this.members.length - 1) : clocks.offBy(name),
       };
     });
   }
@@ -102,7 +89,7 @@ export class GossipPart implements NodePart, Names {
           usable(peer, is);
         },
         heldDown: (peer) => this.options.log.warn(this.told(peer), 'member is down: nobody hears it'),
-        clock: () => {},
+        clock: (peer, theirs, askedAt) => this.checkClock(peer, theirs, askedAt),
       },
     );
   }
@@ -125,6 +112,12 @@ export class GossipPart implements NodePart, Names {
     if (message === 'garbled') return false;
     if (message !== null) this.gossip!.receive(peer, message, this.options.clock.now());
     return true;
+  }
+
+  private checkClock(peer: PeerId, theirs: number, askedAt: number): void {
+    const { clocks, transport } = this.options;
+    const objection = clocks.measured(this.nameOf(peer), theirs, askedAt);
+    if (objection !== null) transport.drop(peer, objection);
   }
 
   private send(peer: PeerId, message: GossipMessage): boolean {

@@ -1,5 +1,6 @@
 import { metaKey } from '../storage/key-layout.js';
 import type { RecordStore } from '../storage/record-store.js';
+import type { ClockGuard } from './core/clock-guard.js';
 import { type Life, Lives, type Outlived, outlivedBy } from './core/lives.js';
 import {
   type Greeting,
@@ -52,6 +53,7 @@ export class Members {
     private readonly log: Log,
     private readonly ring: { readonly replicas: number; readonly vnodes: number; readonly sloppy: boolean },
     savedLives: SavedLives | undefined,
+    private readonly clocks: ClockGuard,
     private readonly events: MemberEvents,
   ) {
     this.lives = new Lives(savedLives);
@@ -88,7 +90,10 @@ export class Members {
       return { accept: false, reason: 'a garbled greeting' };
     if (!this.membership.knowsItself || greeting.busAddress === UNKNOWN_ADDRESS)
       return { accept: false, reason: NOT_YET };
-    const reason = this.membership.objection(greeting) ?? this.lives.objection(greeting);
+    const reason =
+      this.membership.objection(greeting) ??
+      this.lives.objection(greeting) ??
+      this.clocks.greeted(greeting.busAddress, greeting.clock);
     if (reason !== null) return { accept: false, reason };
     const peer = this.peerAt(greeting.busAddress);
     const present = this.greetings[peer];

@@ -1,6 +1,7 @@
 import { CORRUPT, decodeRecord } from '../storage/record.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { fnv1a } from '../storage/writers.js';
+import type { ClockGuard } from './core/clock-guard.js';
 import { Coordinator, type CoordinatorOptions } from './core/coordinator.js';
 import type { Hints } from './core/hints.js';
 import type { HybridClock } from './core/hlc.js';
@@ -24,6 +25,7 @@ export interface NodeOptions extends CoordinatorOptions {
   /** Whether other nodes stand in for dead home replicas. */
   readonly sloppy: boolean;
   readonly savedLives: SavedLives | undefined;
+  readonly clocks: ClockGuard;
   /** See `MemberEvents`. */
   readonly outlived: (by: Outlived) => void;
 }
@@ -85,12 +87,21 @@ export class Node {
       this.replica.commitEnds(seq, error);
     };
     store.onUnwritten = (entry) => keepUnwritten(store, entry, writer, this.topologyNow);
-    this.members = new Members(membership, transport, store, log, options, options.savedLives, {
-      outlived: options.outlived,
-      formed: (topology) => this.formed(topology),
-      up: (peer) => this.memberUp(peer),
-      down: (peer) => this.memberDown(peer),
-    });
+    this.members = new Members(
+      membership,
+      transport,
+      store,
+      log,
+      options,
+      options.savedLives,
+      options.clocks,
+      {
+        outlived: options.outlived,
+        formed: (topology) => this.formed(topology),
+        up: (peer) => this.memberUp(peer),
+        down: (peer) => this.memberDown(peer),
+      },
+    );
     turn.addStage('peers', () => transport.flush());
   }
 
@@ -341,9 +352,9 @@ export class Node {
   }
 
   /** While this node was stopped others may have coordinated in its place: what it knew to be the newest it must verify again. */
-  private noticeAbsence(now: number): void {
-    const absence = Math.abs(now - this.tickedAt);
-    this.tickedAt = now;
+  private noticeAbsence(elapsed: number): void {
+    const absence = elapsed - this.tickedAt;
+    this.tickedAt = elapsed;
     if (absence >= ABSENCE_MS) this.topology.trustEpoch++;
   }
 
@@ -351,7 +362,7 @@ export class Node {
     const now = this.clock.now();
     const elapsed = this.clock.elapsed();
     if (this.ready) {
-      this.noticeAbsence(now);
+      this.noticeAbsence(elapsed);
       this.coordinator.tick();
       this.replica.expire(elapsed - 2 * this.options.requestTimeout());
       for (const part of this.parts) part.tick?.(now, elapsed);

@@ -196,6 +196,7 @@ async function assemble(
     execute: (client, argv, at, done) => executor.execute(client, argv, at, done),
     topology: () => (node.ready ? node.topology : null),
     hints: () => (node.ready ? cluster.handoff.figures() : null),
+    memberViews: () => cluster.gossip.views(),
     writeReplicas: (client) => executor.writeReplicas(client),
     shutdown: () => exit(0),
   };

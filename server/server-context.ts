@@ -1,5 +1,6 @@
 import type { HandoffFigures } from '../cluster/core/handoff.js';
 import type { Level } from '../cluster/core/levels.js';
+import type { MemberView } from '../cluster/core/member-view.js';
 import type { Topology } from '../cluster/core/topology.js';
 import type { WriterTable } from '../storage/writers.js';
 import type { ClientState } from './client.js';
@@ -41,6 +42,8 @@ export interface ServerContext {
   topology(): Topology | null;
   /** Who has missed writes that are kept for it; null while the cluster is forming. */
   hints(): readonly HandoffFigures[] | null;
+  /** The members by their numbers, as this node sees them; empty while the cluster is forming. */
+  memberViews(): readonly MemberView[];
   readonly writers: WriterTable;
   /** Replicas that must have a write of this client before it is acknowledged. */
   writeReplicas(client: ClientState): number;

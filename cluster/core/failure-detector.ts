@@ -103,6 +103,11 @@ export class FailureDetector {
     return this.connected[peer] === 1 && this.silent[peer] === 0;
   }
 
+  /** Connected, but nothing comes through. */
+  missesSigns(peer: PeerId): boolean {
+    return this.connected[peer] === 1 && this.silent[peer] === 1;
+  }
+
   phiOf(peer: PeerId): number {
     return peer === this.self ? 0 : this.phi.phi(peer, this.awake);
   }

@@ -19,7 +19,7 @@ export interface Syn extends Header {
   readonly kind: 'syn';
   readonly sumA: number;
   readonly sumB: number;
-  /** null: to be asked for if the sums differ. */
+  /** Of some members, or null: to be asked for if the sums differ. */
   readonly digests: readonly Digest[] | null;
 }
 

@@ -56,14 +56,17 @@ export class GossipTable {
     return this.facts.length;
   }
 
-  state(member: PeerId): MemberState {
+  digest(member: PeerId): Digest {
     return {
       member,
       generation: this.generations[member],
       version: this.versions[member],
       down: this.isDown(member),
-      facts: this.facts[member],
     };
+  }
+
+  state(member: PeerId): MemberState {
+    return { ...this.digest(member), facts: this.facts[member] };
   }
 
   isDown(member: PeerId): boolean {
@@ -72,14 +75,7 @@ export class GossipTable {
 
   digests(): Digest[] {
     const digests: Digest[] = [];
-    for (let member = 0; member < this.members; member++) {
-      digests.push({
-        member,
-        generation: this.generations[member],
-        version: this.versions[member],
-        down: this.isDown(member),
-      });
-    }
+    for (let member = 0; member < this.members; member++) digests.push(this.digest(member));
     return digests;
   }
 

@@ -10,7 +10,8 @@ import {
   type ProbeRequest,
   type Syn,
 } from './gossip-messages.js';
-import { GossipTable, type MemberState } from './gossip-table.js';
+import { type Digest, GossipTable, type MemberState } from './gossip-table.js';
+import type { State } from './member-view.js';
 import { sample } from './sample.js';
 
 /** Exchanges begun in each round. With three a rumour reaches a thousand members in four or five rounds. */
@@ -39,11 +40,9 @@ export interface GossipEffects {
   usable(peer: PeerId, is: boolean): void;
   /** This node holds it down: nobody hears it. */
   heldDown(peer: PeerId): void;
-  /** A reading of the peer's clock, which we asked for at `askedAt` by ours. */
-  clock(peer: PeerId, theirs: number, askedAt: number, now: number): void;
+  /** A reading of the peer's clock, which we asked for at `askedAt` by ours. The peer may be dropped over it. */
+  clock(peer: PeerId, theirs: number, askedAt: number): void;
 }
-
-export type State = 'up' | 'suspect' | 'down';
 
 /**
  * How all members come to know of all: once a round a few random members compare tables and exchange what the other lacks
@@ -67,7 +66,7 @@ export class Gossip {
     this.detector = new FailureDetector(names.length, self, options, {
       signs: (peer) => effects.signs(peer),
       usable: (peer, is) => effects.usable(peer, is),
-      hearing: (peer) => void this.syn(peer, false),
+      hearing: (peer) => this.greet(peer),
       probe: (target, number) => void effects.send(target, { kind: 'probe', number, asker: self }),
       askFor: (helper, target, number) =>
         void effects.send(helper, { kind: 'probe-request', number, target }),
@@ -80,7 +79,6 @@ export class Gossip {
     this.untilRound = options.interval() * random.next();
   }
 
-  /** As this node sees it: down is one that nobody hears, suspect one that only we cannot use, or cannot use yet. */
   stateOf(peer: PeerId): State {
     if (peer === this.options.self || this.detector.isUsable(peer)) return 'up';
     return this.table.isDown(peer) && !this.detector.hears(peer) ? 'down' : 'suspect';
@@ -89,7 +87,7 @@ export class Gossip {
   linkUp(peer: PeerId, now: number): void {
     this.now = now;
     this.detector.linkUp(peer);
-    this.syn(peer, false);
+    this.greet(peer);
   }
 
   linkDown(peer: PeerId): void {
@@ -115,7 +113,7 @@ export class Gossip {
       case 'ack':
         return this.onAck(peer, message);
       case 'ack2':
-        return this.merge(message.states);
+        return this.merge(peer, message.states);
       case 'probe-request':
         return this.onProbeRequest(peer, message);
       case 'probe':
@@ -127,25 +125,29 @@ export class Gossip {
 
   private round(): void {
     const { random } = this.options;
-    for (const peer of sample(this.detector.usablePeers(), FANOUT, random)) this.syn(peer, false);
+    for (const peer of sample(this.detector.usablePeers(), FANOUT, random)) this.syn(peer, null);
     // Whoever is thought lost may be there again, and be the last to hear what is said of it.
-    for (const peer of sample(this.detector.unusablePeers(), 1, random)) this.syn(peer, false);
+    for (const peer of sample(this.detector.unusablePeers(), 1, random)) this.syn(peer, null);
   }
 
-  private syn(peer: PeerId, withDigests: boolean): void {
+  /** Tells one peer how new we are and whether we hear it. All else can wait for a round: there may be a thousand such peers. */
+  private greet(peer: PeerId): void {
+    this.syn(peer, [this.table.digest(this.options.self)]);
+  }
+
+  private syn(peer: PeerId, digests: readonly Digest[] | null): void {
     const { sumA, sumB } = this.table;
-    const digests = withDigests ? this.table.digests() : null;
     this.effects.send(peer, { kind: 'syn', ...this.header(peer), sumA, sumB, digests });
   }
 
   private header(peer: PeerId): { clock: number; hears: boolean } {
-    return { clock: this.now, hears: this.detector.hears(peer) };
+    return { clock: this.now, hears: !this.detector.missesSigns(peer) };
   }
 
   private onSyn(peer: PeerId, { clock, hears, sumA, sumB, digests }: Syn): void {
     this.detector.heardBy(peer, hears);
     const same = sumA === this.table.sumA && sumB === this.table.sumB;
-    if (!same && digests === null) return this.syn(peer, true);
+    if (!same && digests === null) return this.syn(peer, this.table.digests());
     const states: MemberState[] = [];
     const wanted: PeerId[] = [];
     for (const digest of same ? [] : digests!) {
@@ -164,16 +166,22 @@ export class Gossip {
 
   private onAck(peer: PeerId, { clock, hears, echo, states, wanted }: Ack): void {
     this.detector.heardBy(peer, hears);
-    this.merge(states);
+    this.merge(peer, states);
     if (wanted.length > 0) {
       const asked = wanted.slice(0, MAX_STATES).map((member) => this.table.state(member));
       this.effects.send(peer, { kind: 'ack2', states: asked });
     }
-    this.effects.clock(peer, clock, echo, this.now);
+    this.effects.clock(peer, clock, echo);
   }
 
-  private merge(states: readonly MemberState[]): void {
-    for (const state of states) this.table.merge(state, this.now);
+  private merge(from: PeerId, states: readonly MemberState[]): void {
+    const { self } = this.options;
+    for (const state of states) {
+      const isNews = this.table.merge(state, this.now);
+      // We were accused, and have refuted it.
+      if (isNews && state.member === self)
+        this.effects.send(from, { kind: 'ack2', states: [this.table.state(self)] });
+    }
   }
 
   private onProbeRequest(from: PeerId, { number, target }: ProbeRequest): void {

@@ -10,6 +10,7 @@ function membershipOf(name: string, seeds: readonly string[], nodeId = name): Me
     incarnation: 0,
     life: 0,
     boot: 0,
+    clock: 0,
     clientAddress: `${name}:2`,
     rack: '',
     weight: 1,

@@ -7,6 +7,8 @@ export interface Greeting {
   /** Which start of its data folder this is, and a number by chance for it: see `lives.ts`. */
   readonly life: number;
   readonly boot: number;
+  /** The sender's clock when it wrote this, Unix ms. */
+  readonly clock: number;
   readonly busAddress: string;
   readonly clientAddress: string;
   readonly rack: string;
@@ -192,7 +194,9 @@ export function parseGreeting(text: string): Greeting | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const strings = [value.nodeId, value.busAddress, value.clientAddress, value.rack];
   if (strings.some((text) => typeof text !== 'string')) return undefined;
-  if ([value.incarnation, value.life, value.boot].some((number) => !Number.isSafeInteger(number)))
+  if (
+    [value.incarnation, value.life, value.boot, value.clock].some((number) => !Number.isSafeInteger(number))
+  )
     return undefined;
   if (typeof value.formed !== 'boolean') return undefined;
   if (typeof value.weight !== 'number' || !(value.weight > 0)) return undefined;

@@ -10,6 +10,7 @@ const ENTRANCES = new Set([
   'bench/repair.ts',
   'cluster/sim/gossip-main.ts',
   'bench/micro/decoder.ts',
+  'cluster/sim/gossip-main.ts',
   'storage/buffer-latin1.d.ts',
 ]);
 

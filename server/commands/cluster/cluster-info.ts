@@ -1,4 +1,5 @@
 import { parseLevel, QUORUM, replicasNeeded } from '../../../cluster/core/levels.js';
+import type { MemberView, State } from '../../../cluster/core/member-view.js';
 import { SLOTS } from '../../../cluster/core/slot.js';
 import { NOBODY, type Topology } from '../../../cluster/core/topology.js';
 import { topologyRow } from './cluster-row.js';
@@ -67,14 +68,16 @@ function coordinatedSlots({ firstLive, members }: Topology): string[][] {
   return spans;
 }
 
-function nodeLines(topology: Topology): string {
+/** Redis's words: `fail?` is this node's own suspicion, `fail` what is agreed. */
+const FLAGS: Readonly<Record<State, string>> = { up: '', suspect: ',fail?', down: ',fail' };
+
+function nodeLines(topology: Topology, views: readonly MemberView[]): string {
   const spans = coordinatedSlots(topology);
   const lines = topology.members.map((member, i) => {
-    const alive = topology.alive[i] === 1;
     const { host, port } = clientEndpoint(member);
-    const flags = `${i === topology.self ? 'myself,' : ''}master${alive ? '' : ',fail'}`;
+    const flags = `${i === topology.self ? 'myself,' : ''}master${FLAGS[views[i].state]}`;
     const address = `${host}:${port}@${endpoint(member.busAddress).port}`;
-    const link = alive ? 'connected' : 'disconnected';
+    const link = topology.alive[i] === 1 ? 'connected' : 'disconnected';
     return `${[member.nodeId, address, flags, '-', 0, 0, topology.trustEpoch, link, ...spans[i]].join(' ')}\n`;
   });
   return lines.join('');
@@ -88,7 +91,7 @@ export const clusterNodes = topologyRow(
     summary: 'Get Cluster config for the node',
     complexity: 'O(N) where N is the total number of Cluster nodes',
   },
-  ({ reply }, topology) => reply.verbatim('txt', nodeLines(topology)),
+  ({ reply, server }, topology) => reply.verbatim('txt', nodeLines(topology, server.memberViews())),
 );
 
 export const clusterMyId = topologyRow(

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { MemberView, State } from '../../../cluster/core/member-view.js';
 import { type Member, Topology } from '../../../cluster/core/topology.js';
 import type { ClientState } from '../../client.js';
 import { TestDesk } from '../connection/test-desk.js';
@@ -18,6 +19,10 @@ function members(count: number): Member[] {
   }));
 }
 
+function view(state: State): MemberView {
+  return { state, phi: 0, generation: 1, version: 1, facts: undefined, clockOffBy: 0 };
+}
+
 describe('CLUSTER', () => {
   let desk: TestDesk;
   let client: ClientState;
@@ -35,6 +40,7 @@ describe('CLUSTER', () => {
     const topology = new Topology(members(count), 0, replicas, 16);
     for (let i = 0; i < count; i++) topology.setAlive(i, true);
     desk.topology = topology;
+    desk.views = topology.members.map(() => view('up'));
     return topology;
   }
 
@@ -91,6 +97,7 @@ describe('CLUSTER', () => {
     expect(info()).toMatchObject({ cluster_state: 'ok', cluster_known_nodes: '3', cluster_size: '3' });
     topology.setAlive(1, false);
     topology.setAlive(2, false);
+    desk.views = [view('up'), view('suspect'), view('down')];
     const { cluster_state, cluster_size, cluster_slots_ok, cluster_slots_pfail, cluster_slots_fail } = info();
     expect({ cluster_state, cluster_size, cluster_slots_ok }).toEqual({
       cluster_state: 'fail',
@@ -99,6 +106,9 @@ describe('CLUSTER', () => {
     });
     expect(Number(cluster_slots_pfail)).toBeGreaterThan(0);
     expect(Number(cluster_slots_pfail) + Number(cluster_slots_fail)).toBe(16384);
+    expect(run('nodes')).toContain(
+      `${ID(1)} 10.0.0.1:6379@16379 master,fail? - 0 0 ${topology.trustEpoch} disconnected\n`,
+    );
     expect(run('nodes')).toContain(
       `${ID(2)} 10.0.0.2:6379@16379 master,fail - 0 0 ${topology.trustEpoch} disconnected\n`,
     );

@@ -1,4 +1,5 @@
 import type { HandoffFigures } from '../../../cluster/core/handoff.js';
+import type { MemberView } from '../../../cluster/core/member-view.js';
 import type { Topology } from '../../../cluster/core/topology.js';
 import { ClientState } from '../../client.js';
 import { Settings } from '../../config/settings.js';
@@ -14,6 +15,7 @@ export class TestDesk {
   now = 1_700_000_000_000;
   topology: Topology | null = null;
   hints: readonly HandoffFigures[] | null = null;
+  views: MemberView[] = [];
   readonly settings: Settings;
   readonly clients = new Map<number, ClientState>();
   /** Arguments of each pause asked for. */
@@ -31,6 +33,7 @@ export class TestDesk {
       topology: () => this.topology,
       hints: () => this.hints,
       nowMs: () => this.now,
+      memberViews: () => this.views,
       pause: (untilMs: number, writesOnly: boolean) => this.pauses.push([untilMs, writesOnly]),
     } as unknown as ServerContext;
   }

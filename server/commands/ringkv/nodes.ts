@@ -1,10 +1,16 @@
+import type { MemberView } from '../../../cluster/core/member-view.js';
 import { slotOf } from '../../../cluster/core/slot.js';
+import type { Member } from '../../../cluster/core/topology.js';
+import type { ReplyWriter } from '../../resp/reply.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { NO_KEYS } from '../spec.js';
 
 const FORMING = 'CLUSTERDOWN The cluster is forming';
 
-/** `KV.NODES` -> a map per member: id, addresses, rack, state. */
+/**
+ * `KV.NODES` -> a map per member as this node sees it: who and where it is, its state and how sure that is (`phi`), the generation and
+ * version of what is known of it, and its clock: `ok`, or `off by -612 ms`, when others, or this node, are kept apart by it.
+ */
 const nodes: ServerCommandSpec = {
   name: 'kv.nodes',
   arity: 1,
@@ -18,19 +24,28 @@ const nodes: ServerCommandSpec = {
   run(call) {
     const topology = call.server.topology();
     if (topology === null) return call.reply.error(FORMING);
+    const views = call.server.memberViews();
     call.reply.array(topology.members.length);
     topology.members.forEach((member, i) => {
-      call.reply.map(6);
-      for (const text of ['id', member.nodeId, 'address', member.clientAddress, 'bus', member.busAddress]) {
-        call.reply.bulk(text);
-      }
-      for (const text of ['rack', member.rack, 'state', topology.alive[i] === 1 ? 'up' : 'down'])
-        call.reply.bulk(text);
-      call.reply.bulk('self');
-      call.reply.integer(i === topology.self ? 1 : 0);
+      writeMember(call.reply, member, views[i], i === topology.self);
     });
   },
 };
+
+function writeMember(reply: ReplyWriter, member: Member, view: MemberView, self: boolean): void {
+  const facts = view.facts ?? { id: member.nodeId, address: member.clientAddress, rack: member.rack };
+  const clock = view.clockOffBy === 0 ? 'ok' : `off by ${view.clockOffBy} ms`;
+  reply.map(10);
+  for (const text of ['id', facts.id, 'address', facts.address, 'bus', member.busAddress]) reply.bulk(text);
+  for (const text of ['rack', facts.rack, 'state', view.state, 'phi', view.phi.toFixed(2)]) reply.bulk(text);
+  reply.bulk('generation');
+  reply.integer(view.generation);
+  reply.bulk('version');
+  reply.integer(view.version);
+  for (const text of ['clock', clock]) reply.bulk(text);
+  reply.bulk('self');
+  reply.integer(self ? 1 : 0);
+}
 
 /** `KV.WHERE key` -> the addresses of the key's home replicas, best first. */
 const where: ServerCommandSpec = {

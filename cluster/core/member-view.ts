@@ -1,0 +1,23 @@
+/** Down is one that nobody hears; suspect one that this node cannot use, or cannot use yet. */
+export type State = 'up' | 'suspect' | 'down';
+
+/** What a member says about itself to all. */
+export interface MemberFacts {
+  readonly id: string;
+  /** Where clients reach it. */
+  readonly address: string;
+  readonly rack: string;
+}
+
+/** A member as this node sees it. */
+export interface MemberView {
+  readonly state: State;
+  readonly phi: number;
+  /** 0: it was not heard of yet. */
+  readonly generation: number;
+  readonly version: number;
+  /** undefined: it was not heard of yet. */
+  readonly facts: MemberFacts | undefined;
+  /** By how much its clock is off, ms: of others, if it is more than allowed; of this node, if most others say so. */
+  readonly clockOffBy: number;
+}

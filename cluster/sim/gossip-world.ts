@@ -1,0 +1,162 @@
+import { Gossip } from '../core/gossip.js';
+import type { GossipMessage } from '../core/gossip-messages.js';
+import type { PeerId } from '../transport.js';
+import { WORLD_BEGINS } from './sim-clock.js';
+import { HEARTBEAT_MS } from './sim-network.js';
+import { SimRandom } from './sim-random.js';
+
+const TICK_MS = 50;
+const TICKS_PER_HEARTBEAT = HEARTBEAT_MS / TICK_MS;
+export const ROUND_MS = 1000;
+
+interface Travelling {
+  readonly from: PeerId;
+  readonly to: PeerId;
+  readonly message: GossipMessage;
+}
+
+/**
+ * Many nodes that do nothing but gossip and listen for each other: the very core, without transport and storage. Everybody is
+ * linked with everybody; each message and each heartbeat is lost by chance, and none is repeated (over TCP it would come late
+ * instead). Messages travel within the tick in which they are sent.
+ */
+export class GossipWorld {
+  now = WORLD_BEGINS;
+  readonly nodes: Gossip[];
+  /** How often a node stopped using one that lives, and held down one that lives. */
+  falseSuspicions = 0;
+  falseDowns = 0;
+  readonly random: SimRandom;
+  private readonly count: number;
+  private readonly alive: Uint8Array;
+  private readonly muted: Uint8Array;
+  /** Per receiver and sender: signs of life. */
+  private readonly signs: Uint32Array;
+  private readonly phase: Uint8Array;
+  private ticks = 0;
+  private travelling: Travelling[] = [];
+
+  constructor(
+    seed: number | string,
+    count: number,
+    /** Of each message and each heartbeat. */
+    private readonly loss: number,
+  ) {
+    this.random = new SimRandom(seed);
+    this.count = count;
+    this.alive = new Uint8Array(count).fill(1);
+    this.muted = new Uint8Array(count);
+    this.signs = new Uint32Array(count * count);
+    this.phase = Uint8Array.from({ length: count }, () => this.random.below(TICKS_PER_HEARTBEAT));
+    const names = Array.from({ length: count }, (_, i) => `n${i}`);
+    this.nodes = names.map((_, self) => this.make(self, names));
+    this.linkAll();
+  }
+
+  /** All know all. */
+  get settled(): boolean {
+    const [{ table }] = this.nodes;
+    return this.nodes.every((node) => node.table.sumA === table.sumA && node.table.sumB === table.sumB);
+  }
+
+  /** It falls silent. */
+  kill(node: PeerId): void {
+    this.alive[node] = 0;
+  }
+
+  /** Nothing but its heartbeats gets through, in either direction. */
+  mute(node: PeerId): void {
+    this.muted[node] = 1;
+  }
+
+  runFor(ms: number): void {
+    for (const end = this.now + ms; this.now < end; ) this.tick();
+  }
+
+  /** ms until it holds; infinite when it does not in time. */
+  timeUntil(holds: () => boolean, withinMs: number): number {
+    const begin = this.now;
+    while (!holds()) {
+      if (this.now - begin >= withinMs) return Number.POSITIVE_INFINITY;
+      this.tick();
+    }
+    return this.now - begin;
+  }
+
+  /** Living nodes except one. */
+  others(than: PeerId): Gossip[] {
+    return this.nodes.filter((_, node) => node !== than && this.alive[node] === 1);
+  }
+
+  private make(self: PeerId, names: readonly string[]): Gossip {
+    const { random, signs, count } = this;
+    return new Gossip(
+      {
+        names,
+        self,
+        generation: this.now,
+        facts: '{}',
+        tickMs: TICK_MS,
+        heartbeatMs: HEARTBEAT_MS,
+        threshold: () => 8,
+        interval: () => ROUND_MS,
+        random,
+      },
+      {
+        send: (to, message) => {
+          this.travelling.push({ from: self, to, message });
+          return true;
+        },
+        signs: (peer) => signs[self * count + peer],
+        usable: (peer, is) => {
+          if (!is && this.alive[peer] === 1) this.falseSuspicions++;
+        },
+        heldDown: (peer) => {
+          if (this.alive[peer] === 1) this.falseDowns++;
+        },
+        clock: () => {},
+      },
+    );
+  }
+
+  private linkAll(): void {
+    for (let a = 0; a < this.count; a++) {
+      for (let b = 0; b < a; b++) {
+        this.nodes[a].linkUp(b, this.now);
+        this.nodes[b].linkUp(a, this.now);
+      }
+      this.deliver();
+    }
+  }
+
+  private tick(): void {
+    this.now += TICK_MS;
+    this.ticks++;
+    for (let node = 0; node < this.count; node++) {
+      if (this.alive[node] === 0) continue;
+      if ((this.ticks + this.phase[node]) % TICKS_PER_HEARTBEAT === 0) this.beat(node);
+      this.nodes[node].tick(this.now);
+      this.deliver();
+    }
+  }
+
+  private beat(from: PeerId): void {
+    const { count, signs, random, loss } = this;
+    for (let to = 0; to < count; to++) if (random.next() >= loss) signs[to * count + from]++;
+  }
+
+  private lost(from: PeerId, to: PeerId): boolean {
+    const { alive, muted } = this;
+    return alive[from] + alive[to] < 2 || muted[from] + muted[to] > 0 || this.random.chance(this.loss);
+  }
+
+  private deliver(): void {
+    for (let i = 0; i < this.travelling.length; i++) {
+      const { from, to, message } = this.travelling[i];
+      if (this.lost(from, to)) continue;
+      this.signs[to * this.count + from]++;
+      this.nodes[to].receive(from, message, this.now);
+    }
+    this.travelling = [];
+  }
+}
