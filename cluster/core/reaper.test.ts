@@ -95,7 +95,7 @@ class ReapBench {
   pass(ms: number): void {
     this.now += ms;
     this.disk.now = tombstoneSince(this.now, GRACE);
-    this.reaper.tick(this.now);
+    this.reaper.tick(this.now, this.now - START);
     this.disk.settle();
   }
 

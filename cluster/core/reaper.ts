@@ -71,8 +71,9 @@ export class Reaper {
   /** Where the walk goes on; null: from the beginning, once the pause is over. */
   private cursor: Buffer | null = null;
   private pauseUntilMs = 0;
-  /** Of the last tick. */
+  /** Of the last tick: Unix ms, and for waiting the clock that cannot be set. */
   private nowMs = 0;
+  private elapsedMs = 0;
   private nextId: number;
 
   constructor(
@@ -93,14 +94,15 @@ export class Reaper {
     this.abandon();
   }
 
-  tick(nowMs: number): void {
+  tick(nowMs: number, elapsedMs: number): void {
     this.nowMs = nowMs;
+    this.elapsedMs = elapsedMs;
     if (this.round !== null) {
-      if (nowMs >= this.round.deadlineMs) this.abandon();
+      if (elapsedMs >= this.round.deadlineMs) this.abandon();
       return;
     }
     if (this.walking || this.stopped || this.store.writeError !== null || !this.allAlive) return;
-    if (this.cursor !== null || nowMs >= this.pauseUntilMs) this.walk();
+    if (this.cursor !== null || elapsedMs >= this.pauseUntilMs) this.walk();
   }
 
   stop(): void {
@@ -124,7 +126,7 @@ export class Reaper {
         const more = error === null && rows.length === KEYS_PER_ASK;
         this.cursor = more ? Buffer.concat([rows[rows.length - 1].key, NEXT]) : null;
         const pause = Math.max(SHORTEST_PAUSE_MS, Math.min(LONGEST_PAUSE_MS, grace / PASSES_PER_GRACE));
-        if (!more) this.pauseUntilMs = this.nowMs + pause;
+        if (!more) this.pauseUntilMs = this.elapsedMs + pause;
         this.look(error === null ? rows : []);
       });
     });
@@ -191,7 +193,7 @@ export class Reaper {
   ): void {
     const id = this.nextId;
     this.nextId = id === 0xffffffff ? 1 : id + 1;
-    this.round = { id, drop, candidates, waiting, deadlineMs: this.nowMs + this.options.requestTimeout() };
+    this.round = { id, drop, candidates, waiting, deadlineMs: this.elapsedMs + this.options.requestTimeout() };
     for (const [peer, list] of waiting) if (!this.send(peer, id, drop, list)) return this.abandon();
     if (waiting.size === 0) this.answered();
   }
