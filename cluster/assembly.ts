@@ -138,7 +138,7 @@ export class Assembly {
         clientAddress: world.clientAddress(),
         rack,
         weight: 1,
-        shared: { replicas, vnodes, databases, format: 1 },
+        shared: { replicas, vnodes, databases, sloppy: settings.sloppy ? 'yes' : 'no', format: 1 },
       }),
       world.busAddress,
       world.seeds,

@@ -63,8 +63,8 @@ export const SETTINGS = {
   ),
   sloppy: row(
     yesNo(),
-    'no',
-    'While home replicas of a key are down, other nodes take its writes and hand them over later; no: only home replicas count.',
+    'yes',
+    'While home replicas of a key are down, other nodes take its writes in their place and hand them over later; no: only home replicas count, and a write that cannot reach enough of them is refused.',
     { shared: true },
   ),
   'hint-throttle': row(
