@@ -6,6 +6,11 @@
  */
 export type Done = (error: Error | null) => void;
 
+/** Whether the engine could not read because what it has stored is damaged: reading it again will not help. */
+export function isCorruption(error: Error): boolean {
+  return error.message.startsWith('Corruption');
+}
+
 /** One atomic group of writes. It is spent after `write`. */
 export interface WriteBatch {
   /** Bytes are copied before `put` returns: the caller may reuse both buffers. */
@@ -37,7 +42,7 @@ export interface Entry {
   readonly value: Buffer;
 }
 
-/** Walks a snapshot taken when it was made. Must be closed. One `next` at a time. */
+/** Walks a snapshot taken when it was made. Must be closed. One `next` at a time. Keys and values may be damaged. */
 export interface EngineIterator {
   /** Up to `max` further entries; fewer than `max` (or none) means the end of the range. */
   next(max: number, done: (error: Error | null, entries: Entry[]) => void): void;
@@ -57,7 +62,10 @@ export interface StorageEngine {
   /** Waits for what is under way, syncs the log, releases the folder. */
   close(): Promise<void>;
   batch(): WriteBatch;
-  /** `values[i]` belongs to `keys[i]`; undefined where there is none. Sees every batch whose `write` is done. */
+  /**
+   * `values[i]` belongs to `keys[i]`; undefined where there is none. Sees every batch whose `write` is done. One key whose value is
+   * damaged is an error for all: see `isCorruption`.
+   */
   getMany(keys: readonly Buffer[], done: (error: Error | null, values: (Buffer | undefined)[]) => void): void;
   iterate(range: Range): EngineIterator;
   stats(): EngineStats;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { dataKey } from './key-layout.js';
-import { CORRUPT } from './record.js';
+import { dataKey, parseDataKey } from './key-layout.js';
+import { CORRUPT, encodedBytes, encodeRecord } from './record.js';
 import { RecordEntry } from './record-cache.js';
 import { StoreBench } from './record-store.test-support.js';
 
@@ -90,10 +90,10 @@ describe('a commit that fails', () => {
 });
 
 describe('a row that is damaged on disk', () => {
-  let told: RecordEntry[];
+  let told: [key: string, bytes: string | undefined][];
   beforeEach(async () => {
     told = [];
-    bench.store.onCorrupt = (entry) => told.push(entry);
+    bench.store.onCorrupt = ({ key }, bytes) => told.push([key, bytes?.latin1Slice()]);
     const { hash } = new RecordEntry(0, 0, 'k');
     await new Promise<void>((resolve) => {
       const batch = bench.engine.batch();
@@ -105,7 +105,7 @@ describe('a row that is damaged on disk', () => {
 
   it('is reported and reads as an error, not as an absent key', () => {
     const entry = bench.pinLoaded('k');
-    expect(told).toEqual([entry]);
+    expect(told).toEqual([['k', '\x01nonsense, but long enough']]);
     expect(entry.loadFailure).toMatch(/^ERR the stored value of this key is damaged/);
     expect(bench.seen('k')).toBeUndefined();
     expect(bench.store.counters.corrupt).toBe(1);
@@ -123,12 +123,54 @@ describe('a row that is damaged on disk', () => {
     bench.store.adoptAbsence(entry);
     expect(entry.loadFailure).toBeNull();
     expect(bench.seen('k')).toBeNull();
+    bench.settle();
+    expect(bench.engine.stats().details['rows']).toBe(0);
   });
 
-  it('is CORRUPT to a scan', () => {
+  it('is CORRUPT to an iterator, and so is one whose key is damaged; both are reported', () => {
     const { hash } = new RecordEntry(0, 0, 'k');
-    const row = { slot: 0, db: 0, hash, key: 'k' };
-    expect(bench.store.decodeRow(row, Buffer.from('nonsense'))).toBe(CORRUPT);
+    expect(bench.store.decodeRow({ slot: 0, db: 0, hash, key: 'k' }, Buffer.from('nonsense'))).toBe(CORRUPT);
+    const record = bench.record('whole');
+    const whole = Buffer.alloc(encodedBytes(record));
+    encodeRecord(record, hash, bench.writers, whole);
+    expect(bench.store.decodeRow({ slot: 0, db: 0, hash, key: 'k' }, whole)).toEqual(record);
+    expect(bench.store.decodeRow({ slot: 0, db: 0, hash, key: 'K' }, whole)).toBe(CORRUPT);
+    expect(told.map(([key]) => key)).toEqual(['k', 'K']);
+  });
+});
+
+describe('rows the engine itself cannot read', () => {
+  const damaged = new Set(['k3', 'k17']);
+  let told: string[];
+  beforeEach(() => {
+    told = [];
+    bench.store.onCorrupt = ({ key }, bytes) => told.push(`${key} ${bytes}`);
+    for (let i = 0; i < 20; i++) bench.put(`k${i}`, `v${i}`);
+    bench.settle();
+    bench.cacheBytes = 0;
+    for (let i = 0; i < 3; i++) bench.store.unpin(bench.store.pin(0, 0, `other${i}`));
+    bench.cacheBytes = 1 << 20;
+    bench.readFailure = (keys) =>
+      keys.some((key) => damaged.has(parseDataKey(key).key))
+        ? new Error('Corruption: block checksum mismatch')
+        : null;
+  });
+
+  it('are damaged, and those that were read with them are not', () => {
+    const entries = Array.from({ length: 20 }, (_, i) => bench.store.pin(0, 0, `k${i}`));
+    for (const entry of entries) bench.store.load(entry, { loaded: () => {} });
+    bench.settle();
+    const found = entries.map(({ record, corrupt }) => (corrupt ? 'damaged' : record?.siblings[0].payload));
+    expect(found).toEqual(entries.map(({ key }) => (damaged.has(key) ? 'damaged' : key.replace('k', 'v'))));
+    expect(told.sort()).toEqual(['k17 null', 'k3 null']);
+  });
+
+  it('are healed when they are written over', () => {
+    const healed: string[] = [];
+    bench.store.onHealed = ({ key }) => healed.push(key);
+    bench.put('k3', 'new', 2);
+    bench.put('k4', 'new', 2);
+    expect([bench.seen('k3'), healed]).toEqual(['new', ['k3']]);
   });
 });
 

@@ -31,7 +31,7 @@ export class StoreBench {
   syncMode: SyncMode = 'everysec';
   /** While set, nothing can be written (or read). */
   writeFailure: Error | null = null;
-  readFailure: Error | null = null;
+  readFailure: Error | ((keys: readonly Buffer[]) => Error | null) | null = null;
   private readonly turnEnd: (() => void)[] = [];
   private readonly disk: (() => void)[] = [];
 
@@ -141,7 +141,8 @@ export class StoreBench {
       },
       getMany: (keys, done) => {
         this.reads.push(keys.length);
-        const failure = this.readFailure;
+        const { readFailure } = this;
+        const failure = typeof readFailure === 'function' ? readFailure(keys) : readFailure;
         if (failure) later(() => done(failure, []));
         else engine.getMany(keys, done);
       },

@@ -1,10 +1,10 @@
-import type { Done, EngineIterator, Range, StorageEngine } from './engine.js';
+import { type Done, type EngineIterator, isCorruption, type Range, type StorageEngine } from './engine.js';
 import { type DataKey, dataKey, expiryKey, tombstoneKey } from './key-layout.js';
 import { CORRUPT, decodeRecord, isTombstone, type KeyRecord } from './record.js';
 import { RecordCache, type RecordEntry } from './record-cache.js';
 import type { RecordObserver } from './record-observer.js';
 import { RecordScratch } from './record-scratch.js';
-import type { WriterTable } from './writers.js';
+import { fnv1a, type WriterTable } from './writers.js';
 
 /** Told when a record it asked for has come from the disk (or could not). */
 export interface LoadWaiter {
@@ -69,8 +69,13 @@ export class RecordStore {
   onCommitEnd: (seq: number, error: Error | null) => void = () => {};
   /** A pinned entry's record could not be written and is about to be forgotten. */
   onUnwritten: (entry: RecordEntry) => void = () => {};
-  /** A record that failed its checksum; it reads as an error until something overwrites it. */
-  onCorrupt: (entry: RecordEntry) => void = () => {};
+  /**
+   * A row that is damaged, met by a read or by an iterator, with its bytes, valid only during the call (null: not even the engine
+   * can read it). It reads as an error until something overwrites it, and is told of every time.
+   */
+  onCorrupt: (row: DataKey, bytes: Buffer | null) => void = () => {};
+  /** Something is put over a damaged record. */
+  onHealed: (entry: RecordEntry) => void = () => {};
 
   private readonly cache: RecordCache;
   private gathering: RecordEntry[] = [];
@@ -147,10 +152,10 @@ export class RecordStore {
     this.plan();
   }
 
-  /** A pinned, unreadable entry is known from elsewhere to have no record. */
+  /** A pinned, unreadable entry is known from elsewhere to have no record: what is damaged goes. */
   adoptAbsence(entry: RecordEntry): void {
-    this.cache.replace(entry, null);
-    entry.corrupt = false;
+    if (entry.corrupt) this.put(entry, null);
+    else this.cache.replace(entry, null);
   }
 
   /** Replaces the record of a pinned, loaded entry. Committed with the group that gathers now. */
@@ -158,7 +163,7 @@ export class RecordStore {
     this.observer.changed(entry.db, entry.slot, entry.hash, entry.record ?? null, record);
     this.pendingBytes += entry.key.length + (record?.siblings[0]?.payload.length ?? 0);
     this.cache.replace(entry, record);
-    entry.corrupt = false;
+    if (entry.corrupt) this.heal(entry);
     if (entry.dirtySeq !== this.currentSeq) {
       entry.dirtySeq = this.currentSeq;
       entry.pins++;
@@ -212,8 +217,12 @@ export class RecordStore {
 
   /** The record of a data row found by an iterator, filtered as a read would; CORRUPT when it is damaged. */
   decodeRow(row: DataKey, value: Buffer): KeyRecord | null | typeof CORRUPT {
-    const record = decodeRecord(row.hash, this.writers, value, 0, value.length);
-    return record === CORRUPT ? CORRUPT : this.options.admit(row.db, record);
+    // The key has no checksum, but the hash that stands before it.
+    const whole = fnv1a(row.key) === row.hash;
+    const record = whole ? decodeRecord(row.hash, this.writers, value, 0, value.length) : CORRUPT;
+    if (record !== CORRUPT) return this.options.admit(row.db, record);
+    this.onCorrupt(row, value);
+    return CORRUPT;
   }
 
   /** What is left of a record when what was flushed is taken out. */
@@ -272,11 +281,22 @@ export class RecordStore {
     this.loading = true;
     this.counters.loads += entries.length;
     this.counters.loadBatches++;
+    this.readAll(entries, () => {
+      this.loading = false;
+      if (this.misses.length > 0) this.plan();
+    });
+  }
+
+  private readAll(entries: readonly RecordEntry[], done: () => void): void {
     const keys = entries.map((entry) => dataKey(entry.slot, entry.db, entry.hash, entry.key));
     this.engine.getMany(keys, (error, values) => {
-      this.loading = false;
+      if (error !== null && isCorruption(error) && entries.length > 1) {
+        // One of them is damaged: the others shall not suffer for it.
+        const half = entries.length >> 1;
+        return this.readAll(entries.slice(0, half), () => this.readAll(entries.slice(half), done));
+      }
       for (let i = 0; i < entries.length; i++) this.endLoad(entries[i], error, error ? undefined : values[i]);
-      if (this.misses.length > 0) this.plan();
+      done();
     });
   }
 
@@ -285,8 +305,9 @@ export class RecordStore {
     entry.waiters = null;
     // A put may have come while the disk was read (an apply over a corrupt record): it is the newer truth.
     if (entry.record === undefined) {
-      if (error) entry.loadError = error;
-      else this.install(entry, value);
+      if (error === null) this.install(entry, value);
+      else if (isCorruption(error)) this.corrupt(entry, null);
+      else entry.loadError = error;
     }
     for (const waiter of waiters) waiter.loaded(entry);
     entry.loadError = null;
@@ -294,19 +315,23 @@ export class RecordStore {
   }
 
   private install(entry: RecordEntry, value: Buffer | undefined): void {
-    if (value === undefined) {
-      this.cache.replace(entry, null);
-      return;
-    }
-    const record = decodeRecord(entry.hash, this.writers, value, 0, value.length);
-    if (record === CORRUPT) {
-      this.counters.corrupt++;
-      entry.corrupt = true;
-      this.observer.doubted(entry.db, entry.slot, entry.hash);
-      this.onCorrupt(entry);
-      return;
-    }
-    this.cache.replace(entry, this.options.admit(entry.db, record));
+    const record =
+      value === undefined ? null : decodeRecord(entry.hash, this.writers, value, 0, value.length);
+    if (record === CORRUPT) return this.corrupt(entry, value!);
+    entry.corrupt = false;
+    this.cache.replace(entry, record === null ? null : this.options.admit(entry.db, record));
+  }
+
+  private corrupt(entry: RecordEntry, bytes: Buffer | null): void {
+    this.counters.corrupt++;
+    entry.corrupt = true;
+    this.observer.doubted(entry.db, entry.slot, entry.hash);
+    this.onCorrupt(entry, bytes);
+  }
+
+  private heal(entry: RecordEntry): void {
+    entry.corrupt = false;
+    this.onHealed(entry);
   }
 
   private startCommit(): void {
