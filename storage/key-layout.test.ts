@@ -6,9 +6,12 @@ import {
   dataKeyFrom,
   expiryKey,
   expiryRange,
+  hintKey,
+  hintRange,
   metaKey,
   parseDataKey,
   parseExpiryKey,
+  parseHintKey,
   parseTombstoneKey,
   SLOTS,
   tombstoneKey,
@@ -114,6 +117,19 @@ describe('tombstone keys', () => {
         const row = tombstoneKey(since, encode(one));
         expect(Buffer.compare(row, from) >= 0 && Buffer.compare(row, to) < 0).toBe(since <= until);
         expect(Buffer.compare(expiryKey(since, encode(one)), to)).toBe(1);
+      }),
+    );
+  });
+});
+
+describe('hint keys', () => {
+  it('name the member and the key, and all lie in hintRange', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.constantFrom('', '10.0.0.1:16379'), key), place, (target, one) => {
+        const row = hintKey(target, encode(one));
+        expect(parseHintKey(row)).toEqual({ target, data: one });
+        const { from, to } = hintRange();
+        expect(Buffer.compare(row, from) >= 0 && Buffer.compare(row, to) < 0).toBe(true);
       }),
     );
   });
