@@ -1,0 +1,90 @@
+import { ALL, DEFAULT, type Level, QUORUM } from '../core/levels.js';
+import { FAULTS } from './faults/all.js';
+import { type Mix, USUAL_MIX } from './sim-client.js';
+import type { SimSettings } from './sim-life.js';
+import { SimRandom } from './sim-random.js';
+import type { Plan } from './simulation.js';
+
+/** What is asked for on the command line; the seed decides the rest. */
+export interface SwarmOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly minutes: number;
+  /** Undefined: the seed decides. */
+  readonly sloppy?: boolean;
+}
+
+const FAULT_CHANCE = 0.4;
+const HOUR_MS = 3_600_000;
+
+/**
+ * The plan of a seed: each has some of the faults, some of the commands, settings of its own (Groce et al., "Swarm Testing", 2012:
+ * what is left out brings out what it would have hidden). The choices do not depend on the options, as far as they can.
+ */
+export function swarmPlan({ seed, nodes, minutes, sloppy }: SwarmOptions): Plan {
+  const random = new SimRandom(`swarm ${seed}`);
+  const faults = [...FAULTS.keys()].filter(() => random.chance(FAULT_CHANCE));
+  const everyMs = between(random, 300, 20_000);
+  const { settings, levels } = chooseSettings(random);
+  const seconds = minutes * 60;
+  return {
+    seed,
+    nodes,
+    seconds,
+    troubles: { faults, everyMs },
+    settings: sloppy === undefined ? settings : { ...settings, sloppy },
+    levels,
+    rounds: Math.max(1, Math.round(minutes / random.between(0.5, 4))),
+    clients: 2 + random.below(6),
+    keys: 1 + Math.floor(between(random, 1, 60)),
+    thinkMs: between(random, 60, 600),
+    mix: chooseMix(random),
+    popularity: random.pick([1, 1, 2, 4]),
+  };
+}
+
+function chooseSettings(random: SimRandom): { settings: Partial<SimSettings>; levels: readonly Level[] } {
+  const levels = random.pick<readonly Level[]>([
+    ...Array.from({ length: 6 }, () => [DEFAULT]),
+    [1, QUORUM, ALL],
+    [2],
+  ]);
+  const [readQuorum, writeQuorum] = random.pick<readonly [Level, Level]>([
+    ...Array.from({ length: 6 }, () => [QUORUM, QUORUM] as const),
+    [1, ALL],
+    [ALL, 1],
+    [1, 1],
+  ]);
+  return {
+    levels,
+    settings: {
+      readQuorum,
+      writeQuorum,
+      replicas: random.pick([3, 3, 3, 3, 2, 5]),
+      syncMode: random.pick(['everysec', 'everysec', 'always', 'no']),
+      sloppy: random.chance(0.5),
+      requestTimeoutMs: random.pick([500, 2000, 5000]),
+      cacheBytes: random.pick([1000, 10_000, 1 << 20]),
+      gcGraceMs: random.pick([10_000, 60_000, 72 * HOUR_MS]),
+      hintThrottle: random.pick([1000, 100_000, 10 << 20]),
+      hintWindowSeconds: random.pick([5, 60, 3 * 3600]),
+      maxHintsBytes: random.pick([0, 5000, 1 << 20, 1 << 20]),
+    },
+  };
+}
+
+function chooseMix(random: SimRandom): Mix {
+  const mix: Record<string, number> = {};
+  for (const [kind, weight] of Object.entries({ ...USUAL_MIX, expiring: 10 }))
+    if (kind === 'get' || random.chance(0.8)) mix[kind] = weight * random.between(0.2, 1.5);
+  // Each is one key more for ever.
+  if (mix['once'] !== undefined) mix['once'] /= 5;
+  if (random.chance(0.3)) mix['scan'] = 0.5;
+  if (random.chance(0.2)) mix['flush'] = 0.05;
+  return mix;
+}
+
+/** As likely between 10 and 20 as between 100 and 200. */
+function between(random: SimRandom, from: number, to: number): number {
+  return from * (to / from) ** random.next();
+}
