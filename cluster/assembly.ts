@@ -2,12 +2,14 @@ import type { Done, StorageEngine } from '../storage/engine.js';
 import { HintStore } from '../storage/hint-store.js';
 import { SLOTS } from '../storage/key-layout.js';
 import { LiveCounts } from '../storage/live-counts.js';
+import { Quarantine } from '../storage/quarantine.js';
 import { RecordStore, type SyncMode } from '../storage/record-store.js';
 import { Recounter } from '../storage/recount.js';
 import { SlotTrees } from '../storage/slot-trees.js';
 import { Summaries } from '../storage/summaries.js';
 import { WriterTable, writerId } from '../storage/writers.js';
 import { ClockGuard } from './core/clock-guard.js';
+import { DamagedRecords } from './core/damaged-records.js';
 import { FlushMarks } from './core/flush-marks.js';
 import { Handoff } from './core/handoff.js';
 import { HybridClock } from './core/hlc.js';
@@ -55,6 +57,8 @@ export interface ClusterSettings {
   readonly hintWindow: () => number;
   /** bytes */
   readonly maxHintsBytes: () => number;
+  /** bytes */
+  readonly maxQuarantineBytes: () => number;
 }
 
 /** The world a node lives in: real in `server/ringkv.ts`, simulated in `sim/sim-life.ts`. */
@@ -103,6 +107,8 @@ export class Assembly {
   readonly handoff: Handoff;
   readonly sweeper: Sweeper;
   readonly reaper: Reaper;
+  readonly quarantine: Quarantine;
+  readonly damaged: DamagedRecords;
   readonly keyspace: ClusterKeyspace;
 
   constructor(private readonly world: Surroundings) {
@@ -112,6 +118,7 @@ export class Assembly {
     this.hlc = new HybridClock(saved.clock, settings.maxClockDrift);
     // A tombstone must lie behind every clock of the cluster before it goes: what is written after it is newer on all of them.
     const graceMs = () => Math.max(settings.gcGrace(), 2 * settings.maxClockDrift());
+    const topology = () => this.node.topology;
     this.summaries = new Summaries(this.counts, this.trees);
     this.store = new RecordStore(engine, this.writers, this.summaries, {
       cacheBytes: settings.cacheSize,
@@ -120,6 +127,10 @@ export class Assembly {
       admit: (db, record) => marks.admit(db, record),
       tombstoneSince: () => tombstoneSince(clock.now(), graceMs()),
     });
+    this.quarantine = new Quarantine(this.store, settings.maxQuarantineBytes);
+    this.quarantine.start();
+    const effects = () => this.node.coordinator;
+    this.damaged = new DamagedRecords(this.store, this.quarantine, topology, effects, clock, log);
     this.recounter = new Recounter(this.store, this.summaries, (error) =>
       log.error({ err: error }, 'the records could not be counted'),
     );
@@ -145,7 +156,6 @@ export class Assembly {
       saved.members,
     );
     this.hints = new HintStore(this.store, settings.maxHintsBytes);
-    const topology = () => this.node.topology;
     this.handoff = new Handoff(this.store, this.hints, topology, transport, clock, log, {
       throttle: settings.hintThrottle,
       window: settings.hintWindow,
@@ -179,13 +189,14 @@ export class Assembly {
     });
     this.node.addPart(this.gossip);
     this.node.addPart(hints);
-    this.sweeper = new Sweeper(this.store, clock);
-    this.reaper = new Reaper(this.store, () => this.node.topology, transport, {
+    this.sweeper = new Sweeper(this.store, clock, () => this.node.ready && this.node.topology.n === 1);
+    this.reaper = new Reaper(this.store, topology, transport, {
       graceMs,
       requestTimeout: settings.requestTimeout,
       firstRequest: world.firstRequest,
     });
     this.node.addPart(this.reaper);
+    this.node.addPart(this.damaged);
     this.node.addPart({
       messages: [],
       onMessage: () => false,

@@ -54,6 +54,7 @@ export class CommandCall extends Operation implements ServerCall {
     this.owner = owner;
     this.now = now;
     this.isWrite = row.isWrite;
+    this.overwrites = row.spec.overwrites?.(argv) === true;
     this.takeSettings(client);
     this.hasRun = false;
     this.done = false;

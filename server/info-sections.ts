@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import type { DamagedRecords } from '../cluster/core/damaged-records.js';
 import type { Handoff } from '../cluster/core/handoff.js';
 import type { Reaper } from '../cluster/core/reaper.js';
 import type { Sweeper } from '../cluster/core/sweeper.js';
@@ -7,6 +8,7 @@ import type { Counters } from '../cluster/transport/counters.js';
 import type { StorageEngine } from '../storage/engine.js';
 import type { HintStore } from '../storage/hint-store.js';
 import type { LiveCounts } from '../storage/live-counts.js';
+import type { Quarantine } from '../storage/quarantine.js';
 import type { RecordStore } from '../storage/record-store.js';
 import type { ServerContext } from './server-context.js';
 import { REDIS_VERSION, VERSION } from './version.js';
@@ -22,6 +24,8 @@ export interface InfoSources {
   readonly hints: HintStore;
   readonly handoff: Handoff;
   readonly reaper: Reaper;
+  readonly damaged: DamagedRecords;
+  readonly quarantine: Quarantine;
   readonly transport: Counters;
   readonly nodeId: string;
   readonly port: () => number;
@@ -189,7 +193,17 @@ function cluster(): InfoFields {
   return { cluster_enabled: 0 };
 }
 
-function ringkv({ node, nodeId, store, hints, handoff, reaper, transport }: InfoSources): InfoFields {
+function ringkv({
+  node,
+  nodeId,
+  store,
+  hints,
+  handoff,
+  reaper,
+  damaged,
+  quarantine,
+  transport,
+}: InfoSources): InfoFields {
   const { coordinator, replica } = node;
   const members = node.ready ? node.topology.members.length : 0;
   const up = node.ready ? node.topology.alive.reduce((sum, one) => sum + one, 0) : 0;
@@ -208,6 +222,11 @@ function ringkv({ node, nodeId, store, hints, handoff, reaper, transport }: Info
     hints_bytes: hints.bytes,
     ...prefixed('hints', hints.counters),
     ...prefixed('handoff', handoff.counters),
+    corrupt_records: damaged.counters.found,
+    repaired_corrupt: damaged.counters.repaired,
+    unrepaired_corrupt: damaged.open,
+    quarantined: quarantine.rows,
+    quarantined_bytes: quarantine.bytes,
     ...prefixed('tombstones', reaper.counters),
     ...prefixed('bus', transport),
   };

@@ -7,12 +7,14 @@
  *     't' since:f64 <the data key>       -> newest:f64: the tombstone index; `newest` is the reading of the tombstone's dot
  *     'm' name                           -> small facts of this node (clock lease, flush marks, members)
  *     'h' length:u16 name <the data key> -> sinceMs:f64 order:f64: the member of this name lacks the key's newest record
+ *     'q' <the data key>                 -> since:f64 and the damaged bytes that were its record
  */
 const DATA = 0x64;
 const EXPIRY = 0x78;
 const TOMBSTONES = 0x74;
 const META = 0x6d;
 const HINT = 0x68;
+const QUARANTINE = 0x71;
 
 export const SLOTS = 16384;
 /** Bytes in front of the key in a data key. */
@@ -141,4 +143,13 @@ export function parseHintKey(bytes: Buffer): { target: string; data: DataKey } {
 /** All hints. */
 export function hintRange(): KeyRange {
   return { from: Buffer.from([HINT]), to: Buffer.from([HINT + 1]) };
+}
+
+export function quarantineKey(dataKeyBytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([QUARANTINE]), dataKeyBytes]);
+}
+
+/** All that is in quarantine. */
+export function quarantineRange(): KeyRange {
+  return { from: Buffer.from([QUARANTINE]), to: Buffer.from([QUARANTINE + 1]) };
 }

@@ -1,6 +1,6 @@
 import { type Done, type EngineIterator, isCorruption, type Range, type StorageEngine } from './engine.js';
 import { type DataKey, dataKey, expiryKey, tombstoneKey } from './key-layout.js';
-import { CORRUPT, decodeRecord, isTombstone, type KeyRecord } from './record.js';
+import { CORRUPT, decodeRecord, isTombstone, type KeyRecord, UNKNOWN } from './record.js';
 import { RecordCache, type RecordEntry } from './record-cache.js';
 import type { RecordObserver } from './record-observer.js';
 import { RecordScratch } from './record-scratch.js';
@@ -160,7 +160,8 @@ export class RecordStore {
 
   /** Replaces the record of a pinned, loaded entry. Committed with the group that gathers now. */
   put(entry: RecordEntry, record: KeyRecord | null): void {
-    this.observer.changed(entry.db, entry.slot, entry.hash, entry.record ?? null, record);
+    const before = entry.corrupt ? UNKNOWN : (entry.record ?? null);
+    this.observer.changed(entry.db, entry.slot, entry.hash, before, record);
     this.pendingBytes += entry.key.length + (record?.siblings[0]?.payload.length ?? 0);
     this.cache.replace(entry, record);
     if (entry.corrupt) this.heal(entry);

@@ -30,6 +30,12 @@ export interface KeyRecord {
   readonly siblings: readonly Version[];
 }
 
+/** Stands for a damaged record where something must: the key exists, and nothing is known of it. Never on a disk or sent. */
+export const UNKNOWN: KeyRecord = {
+  context: [],
+  siblings: [{ writer: 0, hlc: 0, type: STRING, expireAt: 0, payload: '' }],
+};
+
 /** Thrown by nobody: a record that fails its checksum or its form decodes to this. */
 export const CORRUPT = Symbol('corrupt record');
 

@@ -1,6 +1,6 @@
 import { dataKeyFrom, SLOTS } from './key-layout.js';
 import { listRange } from './range-list.js';
-import { CORRUPT } from './record.js';
+import { CORRUPT, UNKNOWN } from './record.js';
 import type { RecordStore } from './record-store.js';
 import { walkRows } from './row-walk.js';
 import { leafOf, leafRange } from './slot-trees.js';
@@ -122,8 +122,10 @@ export class Recounter {
         { from: dataKeyFrom(0), to: dataKeyFrom(SLOTS) },
         (row, value) => {
           const record = this.store.decodeRow(row, value);
-          if (record !== null && record !== CORRUPT && !newer.has(`${row.db} ${row.key}`))
-            found.changed(row.db, row.slot, row.hash, null, record);
+          if (record === null || newer.has(`${row.db} ${row.key}`)) return this.summaries.clears === clears;
+          if (record !== CORRUPT) found.changed(row.db, row.slot, row.hash, null, record);
+          // A key that is damaged still counts as one, until something takes its place.
+          else found.counts.changed(row.db, row.slot, row.hash, null, UNKNOWN);
           return this.summaries.clears === clears;
         },
         (error) => {

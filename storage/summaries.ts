@@ -1,5 +1,5 @@
 import type { LiveCounts } from './live-counts.js';
-import type { KeyRecord } from './record.js';
+import { type KeyRecord, UNKNOWN } from './record.js';
 import type { RecordObserver } from './record-observer.js';
 import type { SlotTrees } from './slot-trees.js';
 
@@ -23,7 +23,8 @@ export class Summaries implements RecordObserver {
 
   changed(db: number, slot: number, hash: number, before: KeyRecord | null, after: KeyRecord | null): void {
     this.counts.changed(db, slot, hash, before, after);
-    this.trees.changed(db, slot, hash, before, after);
+    // What a damaged record was in the trees is not known either: its leaf is summed again.
+    this.trees.changed(db, slot, hash, before === UNKNOWN ? null : before, after);
   }
 
   cleared(db: number): void {

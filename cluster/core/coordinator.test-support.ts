@@ -1,4 +1,5 @@
 import { dataKey } from '../../storage/key-layout.js';
+import { Quarantine } from '../../storage/quarantine.js';
 import { type KeyRecord, STRING } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import { RecordScratch } from '../../storage/record-scratch.js';
@@ -10,6 +11,7 @@ import { FrameReader } from '../transport/frame-reader.js';
 import { FrameWriter } from '../transport/frame-writer.js';
 import type { Transport } from '../transport.js';
 import { Coordinator } from './coordinator.js';
+import { DamagedRecords } from './damaged-records.js';
 import type { Hints } from './hints.js';
 import { HybridClock, hlcFromMs } from './hlc.js';
 import { Operation } from './operation.js';
@@ -87,6 +89,7 @@ export class CoreBench {
   readonly topology: Topology;
   readonly coordinator: Coordinator;
   readonly replica: Replica;
+  readonly damaged: DamagedRecords;
   readonly slot: number;
   readonly hints = new HintsInMemory();
   now = START_MS;
@@ -130,6 +133,14 @@ export class CoreBench {
     };
     this.coordinator = new Coordinator(store, topology, transport, clock, hlc, disk.writer, hints, options);
     this.replica = new Replica(store, transport, clock, hlc, QUIET, topology, hints);
+    this.damaged = new DamagedRecords(
+      store,
+      new Quarantine(store, () => 1 << 20),
+      topology,
+      () => this.coordinator,
+      clock,
+      QUIET,
+    );
     const { groups } = this.coordinator;
     store.onCommitBegin = (seq) => groups.commitBegins(seq);
     store.onCommitRecord = (entry, bytes, length) => groups.commitRecord(entry, bytes, length);

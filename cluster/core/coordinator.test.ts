@@ -88,6 +88,9 @@ describe('a quorum read whose own copy cannot be read', () => {
     bench.disk.settle();
     bench.answerReads({ 1: bench.record('new', 2) });
     expect(read.found).toEqual(['new']);
+    bench.damaged.tick(bench.now, bench.now);
+    bench.disk.settle();
+    bench.answerReads({ 1: bench.record('new', 2) });
     bench.disk.settle();
     expect(bench.disk.store.peek(0, 'k')?.record?.siblings[0].payload).toBe('new');
   });

@@ -12,6 +12,7 @@ import type { HybridClock } from './hlc.js';
 import { KeyRead, type ReadEffects, type ReadOwner } from './key-read.js';
 import { type Level, majority, replicasNeeded } from './levels.js';
 import type { Operation } from './operation.js';
+import { hideDamaged, mayOverwrite, showDamaged } from './overwrite.js';
 import type { Topology } from './topology.js';
 import { recallUnwritten } from './unwritten.js';
 import { highestHlc, supersede } from './version.js';
@@ -102,7 +103,9 @@ export class Coordinator implements ReadEffects {
       return;
     }
     if (operation.isWrite) recallUnwritten(this.store, operation);
+    if (operation.overwrites) showDamaged(operation);
     operation.run();
+    if (operation.overwrites) hideDamaged(operation);
     if (operation.wrote) {
       this.counters.writes++;
       operation.group!.add(operation);
@@ -346,8 +349,10 @@ export class Coordinator implements ReadEffects {
   private passGate(gate: Gate, failure: string | null): void {
     this.gates.delete(gate.entry);
     gate.entry.gated = false;
+    const isAlone = this.topology().n === 1;
     for (const operation of gate.operations) {
-      if (failure !== null) operation.failure ??= failure;
+      if (failure !== null && !(isAlone && mayOverwrite(operation, gate.entry)))
+        operation.failure ??= failure;
       this.fetched(operation);
     }
     this.store.unpin(gate.entry);
@@ -386,7 +391,7 @@ export class Coordinator implements ReadEffects {
 function lostWhileWaiting(operation: Operation): string | null {
   for (let i = 0; i < operation.count; i++) {
     const { entry } = operation.places[i];
-    if (entry !== undefined && entry.record === undefined)
+    if (entry !== undefined && entry.record === undefined && !mayOverwrite(operation, entry))
       return 'MISCONF Errors writing to disk: the key is being read again; nothing was applied';
   }
   return null;

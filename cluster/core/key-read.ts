@@ -41,8 +41,6 @@ export class KeyRead implements LoadWaiter {
   private readonly answers: Answer[] = [];
   private spare: number[] = [];
   private finished = false;
-  /** This node's own copy is lost and has to be replaced. */
-  private damaged = false;
 
   constructor(
     readonly owner: ReadOwner,
@@ -158,7 +156,6 @@ export class KeyRead implements LoadWaiter {
           this.effects.repair(this, answer.replica, merged);
         }
       }
-      if (this.damaged) this.effects.repair(this, this.self, merged);
     }
     this.effects.done(this);
     this.owner.readDone(this, merged, null);
@@ -175,9 +172,8 @@ export class KeyRead implements LoadWaiter {
   /** Our own copy cannot be read and so is no answer: another replica is asked in its place. False: there is none. */
   private goWithoutOwn(entry: RecordEntry): boolean {
     this.answers.shift();
-    this.damaged = entry.loadError === null;
-    // More than all the others have, nobody will ever have again.
-    if (this.damaged) this.needed = Math.min(this.needed, this.replicas - 1);
+    // A damaged copy is replaced elsewhere (`damaged-records.ts`). More than all the others have, nobody will ever have again.
+    if (entry.loadError === null) this.needed = Math.min(this.needed, this.replicas - 1);
     else this.loadFailure = entry.loadFailure;
     // One of them has to send the record itself.
     if (this.answers.length >= this.needed) this.askFull(this.answers[0]);

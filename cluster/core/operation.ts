@@ -39,6 +39,8 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   readonly places: KeyPlace[] = [];
   count = 0;
   isWrite = false;
+  /** A write whose effect does not depend on what its keys hold: see `overwrite.ts`. */
+  overwrites = false;
   readLevel: Level = DEFAULT;
   writeLevel: Level = DEFAULT;
   /** Unix ms: the moment every expiry in this operation is judged by. */

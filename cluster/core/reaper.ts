@@ -193,7 +193,13 @@ export class Reaper {
   ): void {
     const id = this.nextId;
     this.nextId = id === 0xffffffff ? 1 : id + 1;
-    this.round = { id, drop, candidates, waiting, deadlineMs: this.elapsedMs + this.options.requestTimeout() };
+    this.round = {
+      id,
+      drop,
+      candidates,
+      waiting,
+      deadlineMs: this.elapsedMs + this.options.requestTimeout(),
+    };
     for (const [peer, list] of waiting) if (!this.send(peer, id, drop, list)) return this.abandon();
     if (waiting.size === 0) this.answered();
   }

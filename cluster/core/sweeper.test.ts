@@ -1,7 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
+import { dataKey } from '../../storage/key-layout.js';
 import { isTombstone, STRING } from '../../storage/record.js';
 import { StoreBench } from '../../storage/record-store.test-support.js';
-import { writerId } from '../../storage/writers.js';
+import { fnv1a, writerId } from '../../storage/writers.js';
 import type { Clock } from '../environment.js';
 import { applyRecord } from './apply.js';
 import { Sweeper } from './sweeper.js';
@@ -22,7 +23,7 @@ beforeEach(() => {
   };
   const clock = { now: () => now, setTimer };
   now = NOW;
-  sweeper = new Sweeper(bench.store, clock as unknown as Clock);
+  sweeper = new Sweeper(bench.store, clock as unknown as Clock, () => true);
   sweeper.start();
 });
 
@@ -80,12 +81,28 @@ it('turns each sibling into a tombstone at its own time, and the key into one th
   expect(applyRecord(bench.store, bench.pinLoaded('k'), record)).toBe(false);
 });
 
+it('removes damaged records of a flushed database, and only of that one', () => {
+  const damage = (db: number): void => {
+    const batch = bench.engine.batch();
+    batch.put(dataKey(0, db, fnv1a('k'), 'k'), Buffer.from('rubbish'));
+    batch.write(true, () => {});
+    bench.settle();
+  };
+  damage(0);
+  damage(1);
+  sweeper.flushed([0]);
+  sweep();
+  sweep();
+  expect(rows()).toBe(1);
+  expect(bench.store.peek(1, 'k')).toBeUndefined();
+});
+
 it('comes back to flushed records that could not be removed', () => {
   for (const key of ['a', 'b', 'c']) bench.put(key, 'v');
   bench.settle();
   forget();
   flushed = true;
-  sweeper.flushed();
+  sweeper.flushed([0]);
   bench.writeFailure = new Error('the disk is full');
   sweep();
   expect(rows()).toBe(3);

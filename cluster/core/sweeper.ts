@@ -7,7 +7,7 @@ import {
   parseExpiryKey,
   SLOTS,
 } from '../../storage/key-layout.js';
-import { type KeyRecord, TOMBSTONE, type Version } from '../../storage/record.js';
+import { CORRUPT, type KeyRecord, TOMBSTONE, type Version } from '../../storage/record.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import type { Clock } from '../environment.js';
 
@@ -27,12 +27,16 @@ export class Sweeper {
   private flushFrom: Buffer | null = null;
   /** Something was void in this walk: only one that finds nothing is the last, since what was cleared may not have been written. */
   private foundFlushed = false;
+  /** Whose marks were raised since the last walk that found nothing. */
+  private readonly flushedDbs = new Set<number>();
   private timer: unknown;
   private busy = false;
 
   constructor(
     private readonly store: RecordStore,
     private readonly clock: Clock,
+    /** This node is the only one. */
+    private readonly alone: () => boolean,
   ) {}
 
   start(): void {
@@ -48,8 +52,13 @@ export class Sweeper {
     return !this.busy && this.flushFrom === null;
   }
 
-  /** Flush marks were raised: everything on disk is looked at once. */
-  flushed(): void {
+  /** The flush marks of these databases were raised: everything on disk is looked at once. */
+  flushed(dbs: readonly number[]): void {
+    for (const db of dbs) this.flushedDbs.add(db);
+    this.walkAgain();
+  }
+
+  private walkAgain(): void {
     this.foundFlushed = false;
     this.flushFrom = dataKeyFrom(0);
   }
@@ -96,15 +105,33 @@ export class Sweeper {
     iterator.close(() => {
       for (const { key, value } of rows) {
         const row = parseDataKey(key);
-        if (this.store.decodeRow(row, value) !== null) continue;
+        const record = this.store.decodeRow(row, value);
+        if (record === CORRUPT) this.dropDamaged(row);
+        if (record !== null) continue;
         this.foundFlushed = true;
         this.change(row, (record) => (record === null ? null : undefined), 'flushed');
       }
       // A flush during this sweep starts it anew.
       if (rows.length === ROWS_PER_SWEEP) this.flushFrom ??= Buffer.concat([rows[rows.length - 1].key, NEXT]);
-      else if (this.foundFlushed) this.flushed();
+      else if (this.foundFlushed) this.walkAgain();
+      else if (this.flushFrom === null) this.flushedDbs.clear();
       this.busy = false;
     });
+  }
+
+  /** Whether it was flushed cannot be seen. With others to ask it is replaced by what they have; alone it is what FLUSHALL removes. */
+  private dropDamaged(row: DataKey): void {
+    if (!this.flushedDbs.has(row.db) || !this.alone()) return;
+    const entry = this.store.pin(row.db, row.slot, row.key);
+    const loaded = (): void => {
+      if (entry.corrupt) {
+        this.counters.flushed++;
+        this.store.adoptAbsence(entry);
+      }
+      this.store.unpin(entry);
+    };
+    if (entry.record !== undefined) loaded();
+    else this.store.load(entry, { loaded });
   }
 
   /**

@@ -100,6 +100,7 @@ export class SimLife {
         gcGrace: () => settings.gcGraceMs,
         hintThrottle: () => settings.hintThrottle,
         hintWindow: () => settings.hintWindowSeconds,
+        maxQuarantineBytes: () => 1 << 20,
         maxHintsBytes: () => settings.maxHintsBytes,
       },
       turn: new Turn(clock),

@@ -95,6 +95,8 @@ export interface CommandSpec<C extends Call = Call> {
    * as there is more than one node.
    */
   readonly fanout?: 'sum' | 'ok';
+  /** Whether the effect of this command does not depend on what its keys hold: it may replace even what cannot be read. */
+  readonly overwrites?: (argv: readonly string[]) => boolean;
   readonly since: string;
   readonly group: CommandGroup;
   /** One line, for COMMAND DOCS and the reference page. */

@@ -144,6 +144,12 @@ export const SETTINGS = {
     'Versions from a clock further ahead of ours are refused.',
     mutableMs,
   ),
+  'max-quarantine-bytes': row(
+    memory(0, 64 * GB),
+    '64mb',
+    'Damaged records kept as they were found, for inspection; the oldest go first.',
+    mutableBytes,
+  ),
   'gc-grace': row(
     integer(1, 31_536_000),
     '259200',

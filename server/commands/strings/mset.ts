@@ -31,6 +31,7 @@ export const msetCommands: readonly CommandSpec[] = [
     keys: PAIRS,
     keysOf: keysOfPairs,
     fanout: 'ok',
+    overwrites: () => true,
     since: '1.0.1',
     group: 'string',
     summary: 'Set multiple keys to multiple values',

@@ -66,6 +66,11 @@ const setWithOptions: Handler = (call) => {
   if (holds) writeUntil(call, key, argv[2], expiry.keyword ? (old?.expireAt ?? 0) : expireAt);
 };
 
+/** Without a condition, and without asking for the old value or its time. */
+function isBlindSet(argv: readonly string[]): boolean {
+  return argv.length === 3 || (argv.length === 5 && /^(EX|PX|EXAT|PXAT)$/i.test(argv[3]));
+}
+
 function setWithTime(call: Call, command: 'setex' | 'psetex', unit: 'EX' | 'PX'): void {
   const expireAt = expireTime(unit, call.argv[2], call.now, command);
   if (typeof expireAt === 'string') {
@@ -83,6 +88,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: ONE_KEY,
+    overwrites: isBlindSet,
     since: '1.0.0',
     group: 'string',
     summary: 'Set the string value of a key',
@@ -118,6 +124,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: 4,
     flags: ['write', 'denyoom'],
     keys: ONE_KEY,
+    overwrites: () => true,
     since: '2.0.0',
     group: 'string',
     summary: 'Set the value and expiration of a key',
@@ -130,6 +137,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: 4,
     flags: ['write', 'denyoom'],
     keys: ONE_KEY,
+    overwrites: () => true,
     since: '2.6.0',
     group: 'string',
     summary: 'Set the value and expiration in milliseconds of a key',
