@@ -26,8 +26,10 @@ export interface Violation {
 export interface CheckerFacts {
   /** The world's time, ms. */
   now(): number;
-  /** Whether everything up to this reading was flushed, as far as any node knows. */
+  /** Whether a version with this reading is void by a flush, as far as any node knows. */
   flushed(hlc: number): boolean;
+  /** The world's time at which the last flush was over, whatever came of it; -1: there was none. */
+  lastFlush(): number;
   /** Whether the version's time is over, by the fastest clock there was. */
   mayHaveExpired(expireAt: number): boolean;
   /** How old a tombstone is at least when it is forgotten, ms. */
@@ -174,7 +176,7 @@ export class Checker {
   }
 
   private mayBeForgotten({ value, hlc, madeAt, expireAt }: Issued): boolean {
-    if (this.facts.flushed(hlc)) return true;
+    if (madeAt <= this.facts.lastFlush() && this.facts.flushed(hlc)) return true;
     if (value !== null && !(expireAt !== 0 && this.facts.mayHaveExpired(expireAt))) return false;
     return this.facts.now() - madeAt >= this.facts.graceMs;
   }

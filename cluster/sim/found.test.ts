@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { slotOf } from '../core/slot.js';
+import { judge } from './judgement.js';
 import type { SimNode } from './sim-node.js';
 import { SimWorld } from './sim-world.js';
 
@@ -52,7 +53,7 @@ it.each([1, 2, 3, 4])(
     world.runFor(LONG_MS);
     first.disk.full = false;
     set('two');
-    world.heal();
+    judge(world);
     expect(world.checker.violations).toEqual([]);
   },
 );

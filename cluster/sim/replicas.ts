@@ -1,7 +1,6 @@
 import { parseDataKey } from '../../storage/key-layout.js';
-import { CORRUPT, type KeyRecord } from '../../storage/record.js';
-import { dotOf, sightOf } from './sight.js';
-import type { SimLife } from './sim-life.js';
+import { CORRUPT } from '../../storage/record.js';
+import { dotOf, type Sight, sightOf } from './sight.js';
 import type { SimNode } from './sim-node.js';
 
 export interface Difference {
@@ -9,34 +8,48 @@ export interface Difference {
   readonly text: string;
 }
 
-/** Says where home replicas of a key do not hold the same, or somebody else holds anything. All nodes run. */
-export function replicasDiffer(nodes: readonly SimNode[]): Difference[] {
-  const holders = new Map<string, Map<SimNode, string>>();
-  const slots = new Map<string, number>();
+const DAMAGED = 'damaged';
+
+/** What nodes hold of a key. */
+interface Holding {
+  readonly slot: number;
+  readonly held: Map<SimNode, Sight | typeof DAMAGED>;
+}
+
+/** By key: every row of the disks, of nodes that all run. */
+export function holdings(nodes: readonly SimNode[]): Map<string, Holding> {
+  const all = new Map<string, Holding>();
   for (const node of nodes) {
+    const { store } = node.life!;
     for (const { key, value } of node.disk.dataRows()) {
       const row = parseDataKey(key);
-      const record = node.life!.store.decodeRow(row, value);
+      const record = store.decodeRow(row, value);
       if (record === null) continue;
-      const held = holders.get(row.key) ?? new Map<SimNode, string>();
-      held.set(node, record === CORRUPT ? 'damaged' : told(record, node.life!));
-      holders.set(row.key, held);
-      slots.set(row.key, row.slot);
+      const holding = all.get(row.key) ?? { slot: row.slot, held: new Map() };
+      holding.held.set(node, record === CORRUPT ? DAMAGED : sightOf(record, store.writers));
+      all.set(row.key, holding);
     }
   }
-  return [...holders].flatMap(([key, held]) => {
-    const homes = homesOf(nodes, slots.get(key)!);
-    const texts = homes.map((node) => held.get(node) ?? 'nothing');
+  return all;
+}
+
+/** What all that hold a key know of it together. */
+export function together({ held }: Holding, join: (a: Sight, b: Sight) => Sight): Sight {
+  const sights = [...held.values()].filter((one) => one !== DAMAGED);
+  return sights.reduce(join, { context: {}, siblings: [] });
+}
+
+/** Says where home replicas of a key do not hold the same, or somebody else holds anything. All nodes run. */
+export function replicasDiffer(nodes: readonly SimNode[]): Difference[] {
+  return [...holdings(nodes)].flatMap(([key, { slot, held }]) => {
+    const homes = homesOf(nodes, slot);
+    const texts = homes.map((node) => said(held.get(node)));
     const strangers = [...held.keys()].filter((node) => !homes.includes(node));
     if (strangers.length > 0)
       return [{ key, text: `${key}: ${strangers.map(addressOf).join(', ')} holds it and is no home of it` }];
     if (texts.every((text) => text === texts[0])) return [];
-    return [
-      {
-        key,
-        text: `${key}: replicas differ: ${homes.map((node, i) => `${node.address} has ${texts[i]}`).join('; ')}`,
-      },
-    ];
+    const all = homes.map((node, i) => `${node.address} has ${texts[i]}`).join('; ');
+    return [{ key, text: `${key}: replicas differ: ${all}` }];
   });
 }
 
@@ -47,12 +60,13 @@ function homesOf(nodes: readonly SimNode[], slot: number): SimNode[] {
 }
 
 /** The same text for the same record, whichever node has it. */
-function told(record: KeyRecord, { assembly }: SimLife): string {
-  const { context, siblings } = sightOf(record, assembly.writers);
-  const seen = Object.entries(context)
+function said(sight: Sight | typeof DAMAGED | undefined): string {
+  if (sight === undefined) return 'nothing';
+  if (sight === DAMAGED) return DAMAGED;
+  const seen = Object.entries(sight.context)
     .map(([writer, hlc]) => `${writer}@${hlc}`)
     .sort();
-  const values = siblings.map((one) => `${dotOf(one)}=${one.value}`).sort();
+  const values = sight.siblings.map((one) => `${dotOf(one)}=${one.value}`).sort();
   return `${values.join(' ')} seen ${seen.join(' ')}`;
 }
 

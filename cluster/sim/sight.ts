@@ -33,3 +33,21 @@ export function dotOf({ writer, hlc }: { readonly writer: string; readonly hlc: 
 export function raise(floor: Map<string, number>, writer: string, hlc: number): void {
   if ((floor.get(writer) ?? 0) < hlc) floor.set(writer, hlc);
 }
+
+/**
+ * What two replicas know together: the same as `merge` of `cluster/core/version.ts` says, worked out in another way. A version is
+ * left if both have it, or if the one that lacks it has not seen it.
+ */
+export function join(a: Sight, b: Sight): Sight {
+  const context: Record<string, number> = { ...a.context };
+  for (const [writer, hlc] of Object.entries(b.context))
+    context[writer] = Math.max(context[writer] ?? 0, hlc);
+  return { context, siblings: [...leftOf(a, b, true), ...leftOf(b, a, false)] };
+}
+
+function leftOf(one: Sight, other: Sight, common: boolean): Sight['siblings'] {
+  const others = new Set(other.siblings.map(dotOf));
+  return one.siblings.filter((version) =>
+    others.has(dotOf(version)) ? common : (other.context[version.writer] ?? 0) < version.hlc,
+  );
+}

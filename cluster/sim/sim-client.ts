@@ -107,6 +107,7 @@ export class SimClient {
     const { world } = this;
     const floors = request.keys.map((key) => this.floor(key));
     world.tell(`${this.name} asks ${this.node.address}: ${said(request)}`, request.keys);
+    if (request.kind === 'flush') world.flushes.underWay++;
     let answered = false;
     const askedAt = world.queue.now;
     this.node.ask(request, (outcome) => {
@@ -119,6 +120,10 @@ export class SimClient {
           request.keys[0],
         );
       world.tell(`${this.name} gets ${heard(outcome)}`, request.keys);
+      if (request.kind === 'flush') {
+        world.flushes.underWay--;
+        world.flushes.lastEnd = queue.now;
+      }
       // Not from inside the call: the next request comes with a later read of the socket.
       queue.defer(() => this.answered(request, floors, outcome));
     });

@@ -1,11 +1,8 @@
 import { fnv1a } from '../../storage/writers.js';
-import { ALL } from '../core/levels.js';
 import type { Log } from '../environment.js';
 import { Checker } from './checker.js';
 import { Gauges } from './gauges.js';
 import { LossBudget } from './loss-budget.js';
-import { replicasDiffer } from './replicas.js';
-import type { Sight } from './sight.js';
 import type { Outcome, Request } from './sim-call.js';
 import { EventQueue, WORLD_BEGINS } from './sim-clock.js';
 import { type SimSettings, USUAL } from './sim-life.js';
@@ -15,8 +12,6 @@ import { SimRandom } from './sim-random.js';
 import { Timeline } from './timeline.js';
 
 const FORM_WITHIN_MS = 30_000;
-/** How long what is left to do may take once nothing is wrong any more. */
-const SETTLE_WITHIN_MS = 60_000;
 
 export interface WorldOptions {
   /** The key whose timeline is kept. */
@@ -45,6 +40,8 @@ export class SimWorld {
   readonly timeline: Timeline | undefined;
   /** Trouble is over: nothing may begin any more. */
   calm = true;
+  /** Flushes under way, and when the last was over, whatever came of it. */
+  readonly flushes = { underWay: 0, lastEnd: -1 };
   private readonly budget: LossBudget;
 
   constructor(
@@ -60,6 +57,7 @@ export class SimWorld {
     this.timeline = traced === undefined ? undefined : new Timeline(traced, () => queue.now);
     this.checker = new Checker({
       now: () => queue.now,
+      lastFlush: () => (this.flushes.underWay > 0 ? queue.now : this.flushes.lastEnd),
       flushed: (hlc) => this.nodes.some(({ life }) => life?.hasFlushed(hlc)),
       mayHaveExpired: (expireAt) => expireAt <= WORLD_BEGINS + queue.now + clocksAheadMs,
       graceMs: this.settings.gcGraceMs,
@@ -154,56 +152,8 @@ export class SimWorld {
     this.startAll();
   }
 
-  /**
-   * Ends all trouble, lets every replica come to the same, and holds what is left against what clients were told. Nobody may be
-   * asking anything.
-   */
-  heal(): void {
-    this.healFaults();
-    if (!this.runUntil(() => this.whole, SETTLE_WITHIN_MS)) {
-      this.checker.violation('the cluster did not become whole again after everything was healed');
-      return;
-    }
-    this.outwaitClocks();
-    this.runFor(5000);
-    this.readAll((key, sight) => this.checker.saw(key, sight));
-    this.runFor(2000);
-    this.readAll((key, sight) => this.checker.final(key, sight));
-    this.runFor(2000);
-    this.compareReplicas();
-    for (const text of this.gauges.leftovers()) this.checker.violation(text);
+  /** Every replica has everything again: as many machines may forget as in the beginning. */
+  renewBudget(): void {
     this.budget.renew();
-  }
-
-  /** Who was ahead has made versions that others refuse until their clocks are there too. */
-  private outwaitClocks(): void {
-    const { queue } = this;
-    const latest = Math.max(...this.nodes.map(({ life }) => life?.latestMs ?? 0));
-    const ahead = latest - (WORLD_BEGINS + queue.now);
-    if (ahead > 0) this.runFor(ahead);
-  }
-
-  private compareReplicas(): void {
-    let differences: readonly { key: string; text: string }[] = [];
-    const same = (): boolean => {
-      differences = replicasDiffer(this.nodes);
-      return differences.length === 0;
-    };
-    for (let waited = 0; !same() && waited < SETTLE_WITHIN_MS; waited += 5000) this.runFor(5000);
-    for (const { key, text } of differences) this.checker.violation(text, key);
-  }
-
-  /** Reads every key from all its replicas, each at some node. */
-  private readAll(visit: (key: string, sight: Sight) => void): void {
-    const { keys } = this.checker;
-    let left = keys.length;
-    for (const key of keys) {
-      this.random.pick(this.nodes).ask({ kind: 'get', keys: [key], value: '', level: ALL }, (answer) => {
-        left--;
-        if (answer.failure === null) visit(key, answer.sights[0]);
-        else this.checker.violation(`${key} could not be read at the end: ${answer.failure}`, key);
-      });
-    }
-    if (!this.runUntil(() => left === 0)) this.checker.violation(`${left} reads were never answered`);
   }
 }

@@ -1,4 +1,5 @@
 import { DEFAULT, type Level, replicasNeeded } from '../core/levels.js';
+import { judge } from './judgement.js';
 import { SimChaos, type Troubles } from './sim-chaos.js';
 import { type Mix, SimClient, USUAL_MIX } from './sim-client.js';
 import { type SimSettings, USUAL } from './sim-life.js';
@@ -72,7 +73,7 @@ export function simulate(plan: Plan): Report {
     world.healFaults();
     if (!world.runUntil(() => clients.every((client) => client.idle), FINISH_WITHIN_MS))
       world.checker.violation('a client was never answered');
-    world.heal();
+    judge(world);
     if (world.checker.found.length > 0) break;
   }
   if (troubles.faults.length === 0) checkCounters(world, clients);
