@@ -200,6 +200,16 @@ export class CoreBench {
     return operation;
   }
 
+  /** A write that does not depend on what the key holds; null: it writes nothing after all. */
+  overwrite(key: string, value: string | null): TestOperation {
+    const operation = new TestOperation(this, value);
+    operation.isWrite = true;
+    operation.overwrites = true;
+    operation.addKey(0, this.slot, key);
+    this.coordinator.begin(operation);
+    return operation;
+  }
+
   /** What was sent since the last call. */
   sent(): Sent[] {
     const all: Sent[] = [];
@@ -220,10 +230,15 @@ export class CoreBench {
 
   /** Every `Read` sent since is answered by its peer with what `records` says it has. */
   answerReads(records: Readonly<Record<number, KeyRecord | null>>): void {
+    this.answer(this.sent(), records);
+  }
+
+  /** The same for what was sent before; peers that are not named do not answer. */
+  answer(sent: readonly Sent[], records: Readonly<Record<number, KeyRecord | null>>): void {
     const { writers } = this.disk;
-    for (const { peer, type, id, value } of this.sent()) {
-      if (type !== Message.Read) continue;
+    for (const { peer, type, id, value } of sent) {
       const record = records[peer];
+      if (type !== Message.Read || record === undefined) continue;
       this.coordinator.answered(peer, id, (read) => {
         if (value === 1) read.full(peer, record);
         else read.digest(peer, digestA(record, writers), digestB(record, writers));
