@@ -151,6 +151,7 @@ export class Members {
     } else if (outcome.kind === 'twin') {
       this.log.error({ address }, 'another process runs with our node id: a data folder was copied');
     } else if (outcome.kind === 'refused' && outcome.reason !== NOT_YET) {
+      this.clocks.refusedBy(address, outcome.reason);
       const by = outlivedBy(outcome.reason);
       if (by !== undefined) this.events.outlived(by);
       this.log.error({ address, reason: outcome.reason }, 'a node refuses to work with us');

@@ -41,7 +41,7 @@ describe('a clock', () => {
     expect(measure(LIMIT_MS, 0)).toBe(null);
     expect(measure(-LIMIT_MS - 90, 200)).toBe(null);
     expect(measure(LIMIT_MS + 90, 200)).toBe(null);
-    expect(measure(-LIMIT_MS - 110, 200)).toContain('off by 610 ms');
+    expect(measure(-LIMIT_MS - 110, 200)).toContain('off by -610 ms');
     expect(guard.offBy(PEER)).toBe(-610);
   });
 
@@ -52,11 +52,18 @@ describe('a clock', () => {
 
   it('that was found behind has to show the right time in its greeting, and is then let in again', () => {
     measure(-2000, 2);
-    expect(guard.greeted(PEER, now - 2000)).toContain('off by 2000 ms');
+    expect(guard.greeted(PEER, now - 2000)).toContain('off by -2000 ms');
     expect(guard.greeted(PEER, now - 100)).toBe(null);
     expect(guard.offBy(PEER)).toBe(-2000);
     expect(measure(-90, 2)).toBe(null);
     expect(guard.offBy(PEER)).toBe(0);
+  });
+
+  it('of a node that refuses us for ours is off by as much the other way', () => {
+    guard.refusedBy(PEER, guard.greeted('n3:1', now + 2000)!);
+    expect(guard.offBy(PEER)).toBe(-2000);
+    guard.refusedBy('n4:1', 'setting replicas must be the same on all nodes');
+    expect(guard.offBy('n4:1')).toBe(0);
   });
 
   it('is told of once when it goes wrong and once when it is right again', () => {

@@ -2,6 +2,8 @@ import type { Log } from '../environment.js';
 
 /** A round trip that took longer measures nothing, ms. */
 const MAX_ROUND_TRIP_MS = 5000;
+/** What a refusal over a clock says. */
+const REFUSAL = /^clock off by (-?\d{1,15}) ms/;
 
 /**
  * Keeps nodes away whose clock is further off ours than `max-clock-drift`: expiry and the order of concurrent versions go by
@@ -53,6 +55,12 @@ export class ClockGuard {
     return null;
   }
 
+  /** A node has refused us; if it was for our clock, then its own is off ours by as much the other way. */
+  refusedBy(address: string, reason: string): void {
+    const offset = REFUSAL.exec(reason)?.[1];
+    if (offset !== undefined) this.refuse(address, -Number(offset));
+  }
+
   private refuse(address: string, offset: number): string {
     const limit = this.maxDriftMs();
     const isNews = !this.off.has(address);
@@ -63,6 +71,6 @@ export class ClockGuard {
         'the clock of a node is too far off ours: it is kept out until one of them is set right',
       );
     }
-    return `clock off by ${Math.abs(offset)} ms, max-clock-drift is ${limit} ms`;
+    return `clock off by ${offset} ms, max-clock-drift is ${limit} ms`;
   }
 }

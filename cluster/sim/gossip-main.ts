@@ -11,8 +11,8 @@ interface Size {
 /** A node's hour costs with the square of their number: what is watched is told in pairs of nodes times days as well. */
 const SIZES: readonly Size[] = [
   { nodes: 10, deaths: 100, peaceHours: 24 },
-  { nodes: 100, deaths: 50, peaceHours: 4 },
-  { nodes: 1000, deaths: 10, peaceHours: 0.05 },
+  { nodes: 100, deaths: 30, peaceHours: 2 },
+  { nodes: 1000, deaths: 10, peaceHours: 0.02 },
 ];
 const HOUR_MS = 3_600_000;
 

@@ -53,12 +53,6 @@ export class GossipWorld {
     this.linkAll();
   }
 
-  /** All know all. */
-  get settled(): boolean {
-    const [{ table }] = this.nodes;
-    return this.nodes.every((node) => node.table.sumA === table.sumA && node.table.sumB === table.sumB);
-  }
-
   /** It falls silent. */
   kill(node: PeerId): void {
     this.alive[node] = 0;
@@ -119,13 +113,16 @@ export class GossipWorld {
     );
   }
 
+  /** The nodes have been together for long: all are linked, and all know all. */
   private linkAll(): void {
-    for (let a = 0; a < this.count; a++) {
-      for (let b = 0; b < a; b++) {
-        this.nodes[a].linkUp(b, this.now);
-        this.nodes[b].linkUp(a, this.now);
+    const states = this.nodes.map(({ table }, node) => table.state(node));
+    for (const node of this.nodes) {
+      for (let peer = 0; peer < this.count; peer++) {
+        if (this.nodes[peer] === node) continue;
+        node.linkUp(peer, this.now);
+        node.table.merge(states[peer], this.now);
       }
-      this.deliver();
+      this.travelling = [];
     }
   }
 

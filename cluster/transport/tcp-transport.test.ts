@@ -91,11 +91,15 @@ describe.each([
     open.push(cable);
     a.transport.connect(`127.0.0.1:${cable.port}`);
     await connected(a, b);
+    const before = a.transport.signsOf(1);
     await pause(400);
     expect(a.count('down')).toBe(0);
+    // Nobody says anything, and each knows that the other lives.
+    expect(a.transport.signsOf(1)).toBeGreaterThan(before + 5);
     cable.cutIt();
     await until('both noticed', () => !a.isConnectedTo(b) && !b.isConnectedTo(a));
     expect(a.events).toContain('down 1 nothing heard for 200 ms');
+    expect(a.transport.signsOf(1)).toBe(0);
     cable.mend();
     await connected(a, b);
   });
@@ -286,8 +290,10 @@ describe('speed and bounds', () => {
     expect(a.transport.queuedBytes(1)).toBeGreaterThanOrEqual(2_000_000);
     expect(a.transport.queuedBytes(1)).toBeLessThan(2_000_000 + 200_000);
     // Longer than the heartbeat's patience: a paused link is not a dead one.
+    const before = b.transport.signsOf(b.peerOf(a));
     await pause(1300);
     expect(b.count('down')).toBe(0);
+    expect(b.transport.signsOf(b.peerOf(a))).toBeGreaterThan(before + 5);
     expect(b.messages.length).toBeLessThan(sent);
     b.transport.resume(b.peerOf(a));
     await until('all came', () => b.messages.length === sent);
