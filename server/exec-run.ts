@@ -133,7 +133,10 @@ export class ExecRun extends Operation implements CallOwner {
     keys.forEach(({ db, key }, i) => {
       call.places[i].entry = this.places[this.placeOf(db, key)].entry;
     });
+    // All its writes are confirmed together: they travel together.
+    call.group = this.group;
     call.run();
+    this.group = call.group;
     if (call.wrote) this.wrote = true;
     call.finish(null);
   }
