@@ -8,6 +8,7 @@ import { Recounter } from '../storage/recount.js';
 import { SlotTrees } from '../storage/slot-trees.js';
 import { Summaries } from '../storage/summaries.js';
 import { WriterTable, writerId } from '../storage/writers.js';
+import { AntiEntropy } from './core/anti-entropy/anti-entropy.js';
 import { ClockGuard } from './core/clock-guard.js';
 import { DamagedRecords } from './core/damaged-records.js';
 import { FlushMarks } from './core/flush-marks.js';
@@ -59,6 +60,10 @@ export interface ClusterSettings {
   readonly maxHintsBytes: () => number;
   /** bytes */
   readonly maxQuarantineBytes: () => number;
+  /** s; 0: never by itself */
+  readonly repairInterval: () => number;
+  /** bytes a second */
+  readonly repairThrottle: () => number;
 }
 
 /** The world a node lives in: real in `server/ringkv.ts`, simulated in `sim/sim-life.ts`. */
@@ -109,6 +114,7 @@ export class Assembly {
   readonly reaper: Reaper;
   readonly quarantine: Quarantine;
   readonly damaged: DamagedRecords;
+  readonly repair: AntiEntropy;
   readonly keyspace: ClusterKeyspace;
 
   constructor(private readonly world: Surroundings) {
@@ -200,8 +206,26 @@ export class Assembly {
     this.node.addPart({
       messages: [],
       onMessage: () => false,
-      tick: (nowMs) => this.recounter.tick(nowMs, this.sweeper.calm),
+      tick: () => this.recounter.tick(clock.elapsed(), this.sweeper.calm),
     });
+    this.repair = new AntiEntropy(
+      this.store,
+      this.summaries,
+      topology,
+      transport,
+      clock,
+      random,
+      this.hlc,
+      log,
+      {
+        ready: () => this.recounter.known,
+        handedOver: (peer) => this.hints.countOf(topology().members[peer].name) === 0,
+        interval: settings.repairInterval,
+        throttle: settings.repairThrottle,
+        firstRequest: world.firstRequest,
+      },
+    );
+    this.node.addPart(this.repair);
     this.keyspace = new ClusterKeyspace(
       this.node,
       this.store,

@@ -51,6 +51,21 @@ export const Message = {
   /** request:u32 ok:u8 */
   HintAck: 22,
   /**
+   * request:u32 depth:u8 places:u16... -- the sums of your tree: 0 of all slots both of us hold, 1 of groups of slots, 2 of the slots of these
+   * groups, 3 of the leaves of these slots (`core/anti-entropy`).
+   */
+  TreeAsk: 24,
+  /** request:u32 depth:u8, then sums, each a:u32 b:u32; with depth 3 for each slot databases:u16 (a bit each) and the leaves of these */
+  TreeAnswer: 25,
+  /** request:u32 records:u8 db:u8 slot:u16 from:u32 to:u32 hashes:u32... -- a list of the keys with these hashes, or the records of some. */
+  RangeAsk: 26,
+  /** request:u32 end:u32, then for each hash up to `end` hash:u32 a:u32 b:u32 */
+  RangeList: 27,
+  /** request:u32 pushed:u8 db:u8 slot:u16 key record -- was asked for, or is pushed. */
+  RepairRecord: 28,
+  /** request:u32 what:u8 records:u32 number:u32 -- the end of pushed records, of an answer, or of hope for one (`End` in `wire.ts`). */
+  RepairEnd: 29,
+  /**
    * request:u32 drop:u8 count:u16, then of each key db:u8 slot:u16 key a:u32 b:u32 -- tombstones with these digests may be forgotten as far as
    * their coordinator knows: does the receiver agree; with `drop`, it forgets them.
    */

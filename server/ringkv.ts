@@ -126,6 +126,8 @@ async function assemble(
       hintWindow: () => values.hintWindow,
       maxQuarantineBytes: () => values.maxQuarantineBytes,
       maxHintsBytes: () => values.maxHintsBytes,
+      repairInterval: () => values.repairInterval,
+      repairThrottle: () => values.repairThrottle,
     },
     engine,
     transport,

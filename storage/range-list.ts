@@ -29,7 +29,7 @@ export function rowsOf({ db, slot, from, to }: HashRange): { from: Buffer; to: B
 }
 
 /**
- * Lists what there is of a range, about `max` hashes of it at most, as of one moment. A damaged row is not there.
+ * Lists what there is of a range, `max` hashes of it at most, as of one moment. A damaged row is not there.
  *
  * Whole leaves among it are compared with their sums, which are put right should they be wrong: after a record was found
  * damaged, nobody else could know what it had added.
@@ -100,7 +100,9 @@ class Listing {
   finish(): RangeList {
     for (const { hash, record } of this.ahead.values())
       if (record !== null && hash <= this.end) this.add(hash, record);
-    const hashes = [...this.sums.keys()].sort((x, y) => x - y);
+    const all = [...this.sums.keys()].sort((x, y) => x - y);
+    const hashes = all.slice(0, this.max);
+    if (hashes.length < all.length) this.end = hashes[hashes.length - 1];
     const a = hashes.map((hash) => this.sums.get(hash)!.a);
     const b = hashes.map((hash) => this.sums.get(hash)!.b);
     const list = { end: this.end, hashes, a, b };

@@ -65,13 +65,13 @@ export class Recounter {
     return this.known && settled && !this.busy && this.doubts.size === 0;
   }
 
-  /** `calm`: nothing is being deleted that a recount would have to walk over. */
-  tick(nowMs: number, calm: boolean): void {
-    if (this.busy || nowMs < this.retryAt) return;
+  /** `now`: ms of a clock that only goes on. `calm`: nothing is being deleted that a recount would have to walk over. */
+  tick(now: number, calm: boolean): void {
+    if (this.busy || now < this.retryAt) return;
     if (!this.known) {
-      if (calm) this.recount(nowMs);
+      if (calm) this.recount(now);
     } else if (this.doubts.size > 0) {
-      this.sumNextDoubt(nowMs);
+      this.sumNextDoubt(now);
     }
   }
 
@@ -80,7 +80,7 @@ export class Recounter {
     if (this.doubts.size > MAX_DOUBTS) this.clears = -1;
   }
 
-  private sumNextDoubt(nowMs: number): void {
+  private sumNextDoubt(now: number): void {
     const [name, { db, slot, leaf }] = [...this.doubts].at(0)!;
     this.busy = true;
     this.doubts.delete(name);
@@ -94,12 +94,12 @@ export class Recounter {
         this.counters.leaves++;
         if (error === null) return;
         this.doubt(db, slot, leaf);
-        this.retry(error, nowMs);
+        this.retry(error, now);
       },
     );
   }
 
-  private recount(nowMs: number): void {
+  private recount(now: number): void {
     this.busy = true;
     this.store.whenSettled(() => {
       const ahead = this.store.aheadOfDisk;
@@ -131,7 +131,7 @@ export class Recounter {
         (error) => {
           this.busy = false;
           this.counters.recounts++;
-          if (error !== null) this.retry(error, nowMs);
+          if (error !== null) this.retry(error, now);
           else if (this.summaries.clears === clears) this.take(before, found);
           this.ended();
         },
@@ -145,8 +145,8 @@ export class Recounter {
     this.clears = this.summaries.clears;
   }
 
-  private retry(error: Error, nowMs: number): void {
-    this.retryAt = nowMs + RETRY_MS;
+  private retry(error: Error, now: number): void {
+    this.retryAt = now + RETRY_MS;
     this.failed(error);
   }
 

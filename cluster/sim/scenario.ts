@@ -25,7 +25,8 @@ export class Scenario {
     private readonly key: string,
     settings: Partial<SimSettings> = {},
   ) {
-    const world = new SimWorld('scenario', 3, settings);
+    // Anti-entropy would tell the end of each story first.
+    const world = new SimWorld('scenario', 3, { repairIntervalSeconds: 0, ...settings });
     this.world = world;
     const { describer, lines } = this;
     world.network.delay = () => WIRE_MS;

@@ -1,7 +1,9 @@
 import type { StorageEngine } from '../../storage/engine.js';
 import { STRING } from '../../storage/record.js';
 import type { RecordStore, SyncMode } from '../../storage/record-store.js';
+import type { SlotTrees } from '../../storage/slot-trees.js';
 import { Assembly } from '../assembly.js';
+import type { AntiEntropy } from '../core/anti-entropy/anti-entropy.js';
 import { hlcToMs } from '../core/hlc.js';
 import { type Level, QUORUM } from '../core/levels.js';
 import type { Outlived } from '../core/lives.js';
@@ -37,6 +39,9 @@ export interface SimSettings {
   readonly hintThrottle: number;
   readonly hintWindowSeconds: number;
   readonly maxHintsBytes: number;
+  /** 0: never by itself. */
+  readonly repairIntervalSeconds: number;
+  readonly repairThrottle: number;
 }
 
 export const USUAL: SimSettings = {
@@ -55,6 +60,8 @@ export const USUAL: SimSettings = {
   hintThrottle: 10 << 20,
   hintWindowSeconds: 3 * 3600,
   maxHintsBytes: 1 << 20,
+  repairIntervalSeconds: 600,
+  repairThrottle: 10 << 20,
 };
 
 export interface ProcessParts {
@@ -102,6 +109,8 @@ export class SimLife {
         hintWindow: () => settings.hintWindowSeconds,
         maxQuarantineBytes: () => 1 << 20,
         maxHintsBytes: () => settings.maxHintsBytes,
+        repairInterval: () => settings.repairIntervalSeconds,
+        repairThrottle: () => settings.repairThrottle,
       },
       turn: new Turn(clock),
       nodeId: transport.nodeId,
@@ -120,6 +129,14 @@ export class SimLife {
 
   get store(): RecordStore {
     return this.assembly.store;
+  }
+
+  get trees(): SlotTrees {
+    return this.assembly.trees;
+  }
+
+  get repair(): AntiEntropy {
+    return this.assembly.repair;
   }
 
   /** Whether versions up to this reading are void. */

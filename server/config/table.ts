@@ -85,6 +85,13 @@ export const SETTINGS = {
     'Keys noted for nodes that miss writes; beyond it the rest is left to repair.',
     mutableBytes,
   ),
+  'repair-interval': row(
+    integer(0, 31_536_000),
+    '600',
+    'Replicas compare what they have so often, and repair what differs; 0 = only when told to.',
+    { mutable: true, unit: 's' },
+  ),
+  'repair-throttle': row(memory(1024, 64 * GB), '10mb', 'Bytes a second that repair may send.', mutableBytes),
   vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
   appendfsync: row(
     oneOf('everysec', 'always', 'no'),

@@ -1,0 +1,60 @@
+import type { KeyRecord } from '../../../storage/record.js';
+import type { RecordEntry } from '../../../storage/record-cache.js';
+import type { RecordStore } from '../../../storage/record-store.js';
+import type { Clock, Log } from '../../environment.js';
+import { applyRecord } from '../apply.js';
+import type { HybridClock } from '../hlc.js';
+
+/** What became of a record that came: `failed` when it could not be taken and is missing still. */
+export type Taken = 'changed' | 'same' | 'failed';
+
+/** Merges records that came by repair into our own. */
+export class Intake {
+  readonly counters = { driftRefused: 0 };
+
+  constructor(
+    private readonly store: RecordStore,
+    private readonly clock: Clock,
+    private readonly hlc: HybridClock,
+    private readonly log: Log,
+  ) {}
+
+  /** `done` comes now or later; `seq` is the group commit by which the record, or what has seen it, is in the log. */
+  take(
+    db: number,
+    slot: number,
+    key: string,
+    record: KeyRecord,
+    done: (taken: Taken, seq: number) => void,
+  ): void {
+    if (!this.admitClock(record)) return done('failed', 0);
+    const entry = this.store.pin(db, slot, key);
+    if (entry.record !== undefined) return this.apply(entry, record, done);
+    this.store.load(entry, {
+      loaded: () => {
+        // A damaged copy of our own is replaced; one that could not be read may be sound and hold more.
+        if (entry.loadError === null) return this.apply(entry, record, done);
+        this.store.unpin(entry);
+        done('failed', 0);
+      },
+    });
+  }
+
+  private apply(entry: RecordEntry, record: KeyRecord, done: (taken: Taken, seq: number) => void): void {
+    const changed = applyRecord(this.store, entry, record);
+    const seq = entry.dirtySeq;
+    this.store.unpin(entry);
+    done(changed ? 'changed' : 'same', seq);
+  }
+
+  private admitClock(record: KeyRecord): boolean {
+    const now = this.clock.now();
+    for (let i = 1; i < record.context.length; i += 2) {
+      if (this.hlc.observe(record.context[i], now)) continue;
+      this.counters.driftRefused++;
+      this.log.warn({ hlc: record.context[i] }, 'refused a version from a clock too far ahead of ours');
+      return false;
+    }
+    return true;
+  }
+}

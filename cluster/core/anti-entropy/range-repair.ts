@@ -1,0 +1,175 @@
+import { type HashRange, listRange, type RangeList } from '../../../storage/range-list.js';
+import { type Found, walkHashes } from './hash-walk.js';
+import { RECORD_BYTES } from './responder.js';
+import type { Session } from './session.js';
+import { NOTHING, type Sum, same } from './shared-slots.js';
+import { End, MAX_HASHES, type SentRecord } from './wire.js';
+
+/**
+ * One range of keys made equal with a peer's: both sides' lists are compared, page by page; of the keys that differ the peer's
+ * records are fetched and merged into ours; then ours are pushed wherever the peer's are not the same.
+ *
+ * Lists are taken while writes go on, so a key may differ that is only on its way: then a record is sent once too often,
+ * which merging makes harmless.
+ */
+export class RangeRepair {
+  /** The page's keys that differ, by hash, with what the peer has. */
+  private differing = new Map<number, Sum>();
+  private pageEnd = 0;
+  /** Fetched records that are being merged. */
+  private taking = 0;
+  /** What to do when they are; null while more are coming. */
+  private afterTaking: (() => void) | null = null;
+
+  constructor(
+    private readonly session: Session,
+    private readonly range: HashRange,
+    private readonly done: () => void,
+  ) {}
+
+  start(): void {
+    this.nextPage(this.range.from);
+  }
+
+  private nextPage(from: number): void {
+    const rest = { ...this.range, from };
+    this.session.ask((wire, peer, request) => wire.sendRangeAsk(peer, request, rest, null), {
+      list: (theirs) => {
+        if (theirs.end < from || theirs.end > rest.to || theirs.hashes.length > MAX_HASHES) return false;
+        if (theirs.hashes.length > 0 && theirs.hashes[0] < from) return false;
+        this.pageEnd = theirs.end;
+        this.listOwn({ ...rest, to: theirs.end }, theirs);
+        return true;
+      },
+    });
+  }
+
+  private listOwn(page: HashRange, theirs: RangeList): void {
+    const { store, summaries } = this.session.ground;
+    this.session.work((jobDone) => {
+      listRange(store, summaries, page, Number.POSITIVE_INFINITY, (error, ours) => {
+        jobDone(0);
+        if (error !== null) this.session.fail(`the disk could not be read: ${error.message}`);
+        else if (!this.session.closed) this.compare(sumsOf(ours), sumsOf(theirs));
+      });
+    });
+  }
+
+  private compare(ours: Map<number, Sum>, theirs: ReadonlyMap<number, Sum>): void {
+    this.differing = new Map();
+    for (const [hash, sum] of theirs) {
+      if (!same(ours.get(hash) ?? NOTHING, sum)) this.differing.set(hash, sum);
+      ours.delete(hash);
+    }
+    const wanted = sorted(this.differing);
+    for (const hash of ours.keys()) this.differing.set(hash, NOTHING);
+    this.session.progress.keysDiffering += this.differing.size;
+    this.fetchRecords(wanted);
+  }
+
+  private fetchRecords(wanted: readonly number[]): void {
+    if (wanted.length === 0) return this.push(sorted(this.differing));
+    this.afterTaking = null;
+    this.session.ask((wire, peer, request) => wire.sendRangeAsk(peer, request, this.range, wanted), {
+      record: (sent) => this.take(sent),
+      end: (_records, upTo) => {
+        const rest = wanted.filter((hash) => hash > upTo);
+        // It has to come on, or it would never end.
+        if (rest.length === wanted.length) return false;
+        this.afterTaking = () => this.fetchRecords(rest);
+        this.goOnWhenTaken();
+        return true;
+      },
+    });
+  }
+
+  private take({ db, slot, key, record }: SentRecord): boolean {
+    if (db !== this.range.db || slot !== this.range.slot) return false;
+    this.taking++;
+    this.session.ground.intake.take(db, slot, key, record, (taken) => {
+      this.taking--;
+      if (taken === 'changed') this.session.progress.keysReceived++;
+      if (taken === 'failed') this.session.progress.keysFailed++;
+      this.goOnWhenTaken();
+    });
+    return true;
+  }
+
+  private goOnWhenTaken(): void {
+    if (this.taking > 0 || this.afterTaking === null || this.session.closed) return;
+    const goOn = this.afterTaking;
+    this.afterTaking = null;
+    goOn();
+  }
+
+  private push(hashes: readonly number[]): void {
+    if (hashes.length === 0) return this.pageDone();
+    const { ground, peer } = this.session;
+    const { db, slot } = this.range;
+    const request = this.session.nextRequest();
+    let records = 0;
+    let bytes = 0;
+    let rest: readonly number[] = [];
+    const visit = (hash: number, found: readonly Found[]): boolean => {
+      if (this.session.closed) return false;
+      if (same(this.sumOf(hash, found), this.differing.get(hash)!)) return true;
+      for (const one of found) {
+        const sent = ground.wire.sendRecord(peer, { request, pushed: true, db, slot, ...one });
+        bytes += sent;
+        if (sent > 0) records++;
+        else this.session.progress.keysFailed++;
+      }
+      if (bytes < RECORD_BYTES) return true;
+      rest = hashes.filter((later) => later > hash);
+      return false;
+    };
+    this.session.work((jobDone) => {
+      walkHashes(ground.store, db, slot, hashes, visit, (error) => {
+        jobDone(bytes);
+        if (error !== null) this.session.fail(`the disk could not be read: ${error.message}`);
+        else if (!this.session.closed) this.endPush(request, records, rest);
+      });
+    });
+  }
+
+  private endPush(request: number, records: number, rest: readonly number[]): void {
+    if (records === 0) return this.push(rest);
+    this.session.ask(
+      (wire, peer) => wire.sendEnd(peer, request, End.Pushed, records),
+      {
+        end: (safe, changed) => {
+          if (safe > records || changed > records) return false;
+          this.session.progress.keysSent += changed;
+          this.session.progress.keysFailed += records - safe;
+          this.push(rest);
+          return true;
+        },
+      },
+      request,
+    );
+  }
+
+  private pageDone(): void {
+    if (this.pageEnd < this.range.to) this.nextPage(this.pageEnd + 1);
+    else this.done();
+  }
+
+  private sumOf(hash: number, found: readonly Found[]): Sum {
+    const { trees } = this.session.ground.summaries;
+    let a = 0;
+    let b = 0;
+    for (const { record } of found) {
+      a = (a + trees.hashA(this.range.db, hash, record)) >>> 0;
+      b = (b + trees.hashB(this.range.db, hash, record)) >>> 0;
+    }
+    return { a, b };
+  }
+}
+
+function sumsOf({ hashes, a, b }: RangeList): Map<number, Sum> {
+  return new Map(hashes.map((hash, i) => [hash, { a: a[i], b: b[i] }]));
+}
+
+function sorted(byHash: ReadonlyMap<number, Sum>): number[] {
+  return [...byHash.keys()].sort((x, y) => x - y);
+}

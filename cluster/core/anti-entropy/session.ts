@@ -1,0 +1,274 @@
+import type { HashRange, RangeList } from '../../../storage/range-list.js';
+import { LEAVES, leafRange } from '../../../storage/slot-trees.js';
+import type { FrameReader } from '../../transport/frame-reader.js';
+import type { PeerId } from '../../transport.js';
+import { RangeRepair } from './range-repair.js';
+import type { RepairGround } from './responder.js';
+import { GROUPS, NOTHING, type SharedSlots, SLOTS_PER_GROUP, type Sum, same } from './shared-slots.js';
+import { Depth, End, MAX_PLACES, type SentRecord, type Wire } from './wire.js';
+import type { Job } from './worker.js';
+
+/** A step fails when nothing of its answer was heard for so long. */
+const SILENCE_MS = 10_000;
+/** Slots whose leaves are compared at once. */
+const SLOTS_AT_ONCE = 32;
+/** Ranges under way at once: enough to hide the way to a peer and back. */
+const RANGES_AT_ONCE = 8;
+
+/** What an answer may bring; false from any of them: it makes no sense. */
+export interface Answers {
+  tree?(body: FrameReader): boolean;
+  list?(list: RangeList): boolean;
+  record?(sent: SentRecord): boolean;
+  end?(records: number, number: number): boolean;
+}
+
+/** How far a session has come. */
+export class Progress {
+  slotsCompared = 0;
+  slotsDiffering = 0;
+  keysDiffering = 0;
+  keysSent = 0;
+  keysReceived = 0;
+  /** Keys that could not be sent, taken or written. */
+  keysFailed = 0;
+  /** Slots known to differ and not yet repaired, with the number of their leaves that do; 0: not looked at yet. */
+  readonly behind = new Map<number, number>();
+}
+
+interface Open {
+  readonly answers: Answers;
+  deadline: number;
+}
+
+/** How a session ended: null, or why it could not go on. `refused`: the peer has no time now. */
+export type SessionEnd = (failure: string | null, refused: boolean) => void;
+
+/**
+ * The asking side of a repair with one peer: compares trees from the top, then repairs what differs (Dynamo 4.7). It is led by
+ * what the trees say at the moment of each question, so one that was broken off is simply begun again: what was repaired before
+ * no longer differs.
+ */
+export class Session {
+  readonly progress = new Progress();
+  closed = false;
+  private readonly open = new Map<number, Open>();
+  private slots: number[] = [];
+  private ranges: HashRange[] = [];
+  private active = 0;
+  private readonly leftOf = new Map<number, number>();
+
+  constructor(
+    readonly peer: PeerId,
+    readonly ground: RepairGround,
+    private readonly shared: SharedSlots,
+    readonly nextRequest: () => number,
+    private readonly ended: SessionEnd,
+  ) {}
+
+  /** `slot`: only this one. */
+  start(slot: number | null): void {
+    if (slot === null) return this.askTree(Depth.Root, [], (body) => this.onRoot(readSums(body, 1)));
+    this.progress.slotsCompared = 1;
+    this.repairSlots([slot]);
+  }
+
+  // --- questions and answers ---
+
+  /** Asks the peer; the session fails when it cannot be sent or is not answered in time. */
+  ask(
+    send: (wire: Wire, peer: PeerId, request: number) => number,
+    answers: Answers,
+    request = this.nextRequest(),
+  ): void {
+    if (this.closed) return;
+    this.open.set(request, { answers, deadline: this.ground.elapsed() + SILENCE_MS });
+    if (send(this.ground.wire, this.peer, request) === 0) this.fail('the peer cannot be sent to');
+  }
+
+  /** Queues work on the disk; skipped once the session is over. */
+  work(job: Job): void {
+    this.ground.worker.add((done) => (this.closed ? done(0) : job(done)));
+  }
+
+  onTree(request: number, body: FrameReader): boolean {
+    const open = this.take(request);
+    return open === undefined || (open.answers.tree?.(body) ?? false);
+  }
+
+  onList(request: number, list: RangeList): boolean {
+    const open = this.take(request);
+    return open === undefined || (open.answers.list?.(list) ?? false);
+  }
+
+  onRecord(sent: SentRecord): boolean {
+    const open = this.open.get(sent.request);
+    if (open === undefined) return true;
+    open.deadline = this.ground.elapsed() + SILENCE_MS;
+    return open.answers.record?.(sent) ?? false;
+  }
+
+  onEnd(request: number, what: End, records: number, number: number): boolean {
+    const open = this.open.get(request);
+    if (open === undefined) return true;
+    if (what === End.Working) open.deadline = this.ground.elapsed() + SILENCE_MS;
+    else if (what === End.Cannot) this.close('the peer has no time for it', true);
+    else {
+      this.open.delete(request);
+      return open.answers.end?.(records, number) ?? false;
+    }
+    return true;
+  }
+
+  tick(): void {
+    const now = this.ground.elapsed();
+    for (const { deadline } of this.open.values())
+      if (deadline <= now) return this.fail('the peer did not answer in time');
+  }
+
+  fail(failure: string): void {
+    this.close(failure, false);
+  }
+
+  private take(request: number): Open | undefined {
+    const open = this.open.get(request);
+    this.open.delete(request);
+    return open;
+  }
+
+  private close(failure: string | null, refused: boolean): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.open.clear();
+    this.ended(failure, refused);
+  }
+
+  // --- from the top ---
+
+  private askTree(depth: number, places: readonly number[], then: (body: FrameReader) => boolean): void {
+    this.ask((wire, peer, request) => wire.sendTreeAsk(peer, request, depth, places), {
+      tree: (body) => body.u8() === depth && then(body),
+    });
+  }
+
+  private onRoot(theirs: Sum[] | undefined): boolean {
+    if (theirs === undefined) return false;
+    if (same(theirs[0], this.shared.root())) this.allCompared([]);
+    else this.askTree(Depth.Groups, [], (body) => this.onGroups(readSums(body, GROUPS)));
+    return true;
+  }
+
+  private onGroups(theirs: Sum[] | undefined): boolean {
+    if (theirs === undefined) return false;
+    const groups: number[] = [];
+    for (let group = 0; group < GROUPS; group++)
+      if (!same(theirs[group], this.shared.group(group))) groups.push(group);
+    if (groups.length === 0) this.allCompared([]);
+    else {
+      this.askTree(Depth.Slots, groups, (body) =>
+        this.onSlots(groups, readSums(body, groups.length * SLOTS_PER_GROUP)),
+      );
+    }
+    return true;
+  }
+
+  private onSlots(groups: readonly number[], theirs: Sum[] | undefined): boolean {
+    if (theirs === undefined) return false;
+    const differing: number[] = [];
+    groups.forEach((group, i) => {
+      for (let j = 0; j < SLOTS_PER_GROUP; j++) {
+        const slot = group * SLOTS_PER_GROUP + j;
+        if (this.shared.has[slot] === 0) continue;
+        if (!same(theirs[i * SLOTS_PER_GROUP + j], this.shared.slot(slot))) differing.push(slot);
+      }
+    });
+    this.allCompared(differing);
+    return true;
+  }
+
+  private allCompared(differing: readonly number[]): void {
+    this.progress.slotsCompared = this.shared.count;
+    this.repairSlots(differing);
+  }
+
+  private repairSlots(slots: readonly number[]): void {
+    this.progress.slotsDiffering = slots.length;
+    for (const slot of slots) this.progress.behind.set(slot, 0);
+    this.slots = [...slots];
+    this.nextSlots();
+  }
+
+  private nextSlots(): void {
+    const slots = this.slots.splice(0, Math.min(SLOTS_AT_ONCE, MAX_PLACES));
+    if (slots.length === 0) return this.close(null, false);
+    this.askTree(Depth.Leaves, slots, (body) => this.onLeaves(slots, body));
+  }
+
+  private onLeaves(slots: readonly number[], body: FrameReader): boolean {
+    for (const slot of slots) {
+      const used = body.u16();
+      let leaves = 0;
+      for (let db = 0; db < 16; db++) {
+        const theirs = ((used >> db) & 1) === 1 ? readLeaves(body) : undefined;
+        leaves += this.findRanges(db, slot, theirs);
+      }
+      if (leaves > 0) this.progress.behind.set(slot, leaves);
+      else this.progress.behind.delete(slot);
+    }
+    if (!body.finished) return false;
+    for (const { slot } of this.ranges) this.leftOf.set(slot, (this.leftOf.get(slot) ?? 0) + 1);
+    this.pump();
+    return true;
+  }
+
+  /** Queues the leaves of a slot that differ, neighbours together; returns how many they are. */
+  private findRanges(db: number, slot: number, theirs: Sum[] | undefined): number {
+    const { trees } = this.ground.summaries;
+    let leaves = 0;
+    let from = -1;
+    for (let leaf = 0; leaf <= LEAVES; leaf++) {
+      const differs =
+        leaf < LEAVES &&
+        !same(theirs?.[leaf] ?? NOTHING, { a: trees.leafA(db, slot, leaf), b: trees.leafB(db, slot, leaf) });
+      if (differs) {
+        leaves++;
+        if (from < 0) from = leaf;
+      } else if (from >= 0) {
+        this.ranges.push({ db, slot, from: leafRange(from).from, to: leafRange(leaf - 1).to });
+        from = -1;
+      }
+    }
+    return leaves;
+  }
+
+  private pump(): void {
+    while (this.active < RANGES_AT_ONCE && !this.closed) {
+      const range = this.ranges.shift();
+      if (range === undefined) break;
+      this.active++;
+      new RangeRepair(this, range, () => this.rangeDone(range)).start();
+    }
+    if (this.active === 0 && !this.closed) this.nextSlots();
+  }
+
+  private rangeDone({ slot }: HashRange): void {
+    this.active--;
+    const left = (this.leftOf.get(slot) ?? 1) - 1;
+    this.leftOf.set(slot, left);
+    if (left === 0) {
+      this.leftOf.delete(slot);
+      this.progress.behind.delete(slot);
+    }
+    this.pump();
+  }
+}
+
+/** So many sums to the end of the message; undefined when it has another length. */
+function readSums(body: FrameReader, count: number): Sum[] | undefined {
+  const sums = Array.from({ length: count }, () => ({ a: body.u32(), b: body.u32() }));
+  return body.finished ? sums : undefined;
+}
+
+function readLeaves(body: FrameReader): Sum[] {
+  return Array.from({ length: LEAVES }, () => ({ a: body.u32(), b: body.u32() }));
+}

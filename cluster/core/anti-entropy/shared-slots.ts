@@ -1,0 +1,60 @@
+import { SLOTS } from '../../../storage/key-layout.js';
+import type { SlotTrees } from '../../../storage/slot-trees.js';
+import type { PeerId } from '../../transport.js';
+import type { Topology } from '../topology.js';
+
+/** Slots are compared in groups before they are compared one by one. */
+export const GROUPS = 128;
+export const SLOTS_PER_GROUP = SLOTS / GROUPS;
+
+/** A sum of the tree. */
+export interface Sum {
+  readonly a: number;
+  readonly b: number;
+}
+
+export const NOTHING: Sum = { a: 0, b: 0 };
+
+export function same(one: Sum, other: Sum): boolean {
+  return one.a === other.a && one.b === other.b;
+}
+
+/** The part of the trees that two nodes have in common: the slots both are home replicas of. */
+export class SharedSlots {
+  /** 1 where both are. */
+  readonly has = new Uint8Array(SLOTS);
+  readonly count: number;
+
+  constructor(
+    topology: Topology,
+    peer: PeerId,
+    private readonly trees: SlotTrees,
+  ) {
+    for (let slot = 0; slot < SLOTS; slot++)
+      this.has[slot] = topology.isHome[slot] === 1 && topology.homes(slot).includes(peer) ? 1 : 0;
+    this.count = this.has.reduce((sum, one) => sum + one, 0);
+  }
+
+  root(): Sum {
+    return this.sum(0, SLOTS);
+  }
+
+  group(group: number): Sum {
+    return this.sum(group * SLOTS_PER_GROUP, (group + 1) * SLOTS_PER_GROUP);
+  }
+
+  slot(slot: number): Sum {
+    return this.sum(slot, slot + 1);
+  }
+
+  private sum(from: number, end: number): Sum {
+    let a = 0;
+    let b = 0;
+    for (let slot = from; slot < end; slot++) {
+      if (this.has[slot] === 0) continue;
+      a = (a + this.trees.slotA(slot)) >>> 0;
+      b = (b + this.trees.slotB(slot)) >>> 0;
+    }
+    return { a, b };
+  }
+}

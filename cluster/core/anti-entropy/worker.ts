@@ -1,0 +1,43 @@
+import type { TokenBucket } from '../token-bucket.js';
+
+/** Does its work and calls back once, with the bytes it has sent. */
+export type Job = (done: (bytes: number) => void) => void;
+
+/**
+ * All walking over the disk that repair does, one after the other, and none while more bytes were sent than the throttle allows:
+ * so a repair takes one reader's share of the disk at most, and clients are served beside it.
+ */
+export class Worker {
+  private readonly jobs: Job[] = [];
+  private busy = false;
+  private stopped = false;
+
+  constructor(
+    private readonly bucket: TokenBucket,
+    private readonly elapsed: () => number,
+  ) {}
+
+  get waiting(): number {
+    return this.jobs.length;
+  }
+
+  add(job: Job): void {
+    this.jobs.push(job);
+    this.run();
+  }
+
+  /** Goes on if the throttle allows it: called now and then. */
+  run(): void {
+    if (this.busy || this.stopped || this.jobs.length === 0 || !this.bucket.open(this.elapsed())) return;
+    this.busy = true;
+    this.jobs.shift()!((bytes) => {
+      this.bucket.take(bytes);
+      this.busy = false;
+      this.run();
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+}
