@@ -16,8 +16,6 @@ export interface Row {
 }
 
 const RESULTS = 'bench/RESULTS.md';
-const BEGIN = '<!-- latest run: written by npm run bench -->';
-const END = '<!-- end of the latest run -->';
 
 /** The table as Markdown; with `save` it takes the place of the latest run in RESULTS.md. */
 export function writeResults(rows: readonly Row[], save: boolean): string {
@@ -26,13 +24,19 @@ export function writeResults(rows: readonly Row[], save: boolean): string {
     '|---|---|---|---|---|---|---|---|---|',
     ...rows.map(line),
   ].join('\n');
-  if (save) {
-    const whole = readFileSync(RESULTS, 'utf8');
-    const head = whole.slice(0, whole.indexOf(BEGIN) + BEGIN.length);
-    const tail = whole.slice(whole.indexOf(END));
-    writeFileSync(RESULTS, `${head}\n\n${machine()}\n\n${table}\n\n${tail}`);
-  }
+  if (save) savePart('npm run bench', table);
   return table;
+}
+
+/** Puts what a program has measured in its place in RESULTS.md, which has marks for it. */
+export function savePart(program: string, table: string): void {
+  const whole = readFileSync(RESULTS, 'utf8');
+  const begin = `<!-- latest run: written by ${program} -->`;
+  const at = whole.indexOf(begin);
+  if (at < 0) throw new Error(`${RESULTS} has no place for ${program}`);
+  const head = whole.slice(0, at + begin.length);
+  const tail = whole.slice(whole.indexOf('<!-- end of the latest run -->', at));
+  writeFileSync(RESULTS, `${head}\n\n${machine()}\n\n${table}\n\n${tail}`);
 }
 
 function line({ system, work, figures, ratio, result, target, reached }: Row): string {

@@ -66,7 +66,7 @@ const MESSAGE_OVERHEAD = 20;
  */
 export class Handoff implements Hints {
   readonly messages: readonly number[] = [Message.HintAck];
-  readonly counters = { sent: 0, failed: 0, damaged: 0 };
+  readonly counters = { sent: 0, sentBytes: 0, failed: 0, damaged: 0 };
   /** Members' indexes by their names. */
   private readonly memberOf = new Map<string, number>();
   private readonly lines = new Map<string, HintLine>();
@@ -265,6 +265,7 @@ export class Handoff implements Hints {
       const request = { peer, deadline: this.clock.elapsed() + ANSWER_WITHIN_MS, delivery };
       this.requests.set(id, request);
       this.counters.sent++;
+      this.counters.sentBytes += bytes;
       if (!this.write(peer, id, entry, length)) this.settle(id, request, false);
     }
   }
@@ -335,7 +336,6 @@ export class Handoff implements Hints {
     this.hints.forget(line.target, hint);
     if (this.topology().isHome[hint.slot] === 1 || this.hints.holds(entry)) return;
     this.store.adoptAbsence(entry);
-    this.removeData(entry);
   }
 
   private liveHomes(slot: number): number[] {
