@@ -17,6 +17,7 @@ import { HybridClock } from './core/hlc.js';
 import type { Level } from './core/levels.js';
 import type { Outlived } from './core/lives.js';
 import { Membership } from './core/membership.js';
+import { OwnWriters } from './core/own-writers.js';
 import { Reaper, tombstoneSince } from './core/reaper.js';
 import { Sweeper } from './core/sweeper.js';
 import { digestA, digestB } from './core/version.js';
@@ -119,7 +120,8 @@ export class Assembly {
 
   constructor(private readonly world: Surroundings) {
     const { settings, engine, transport, clock, random, log, turn, nodeId, incarnation, saved } = world;
-    const writer = this.writers.index(writerId(nodeId, incarnation));
+    const home = this.writers.index(writerId(nodeId, incarnation));
+    const own = new OwnWriters(home, () => this.writers.index(writerId(randomId(random), 0)));
     const marks = new FlushMarks(settings.databases, saved.marks);
     this.hlc = new HybridClock(saved.clock, settings.maxClockDrift);
     // A tombstone must lie behind every clock of the cluster before it goes: what is written after it is newer on all of them.
@@ -165,10 +167,11 @@ export class Assembly {
     this.handoff = new Handoff(this.store, this.hints, topology, transport, clock, log, {
       throttle: settings.hintThrottle,
       window: settings.hintWindow,
+      forgot: (record) => own.forgot(record),
       firstRequest: world.firstRequest,
     });
     const hints = this.handoff;
-    this.node = new Node(this.store, transport, membership, clock, this.hlc, writer, turn, log, hints, {
+    this.node = new Node(this.store, transport, membership, clock, this.hlc, own, turn, log, hints, {
       replicas,
       vnodes,
       sloppy: settings.sloppy,
@@ -260,4 +263,10 @@ export class Assembly {
     const summaries = this.recounter.exact ? this.summaries.save() : undefined;
     writeFacts(this.world.engine, this.hlc.latest, summaries, done);
   }
+}
+
+/** 128 bits by chance, as 32 hex digits. */
+function randomId(random: Random): string {
+  const words = Array.from({ length: 4 }, () => Math.floor(random.next() * 2 ** 32));
+  return words.map((word) => word.toString(16).padStart(8, '0')).join('');
 }

@@ -7,6 +7,7 @@ import type { Hints } from './core/hints.js';
 import type { HybridClock } from './core/hlc.js';
 import type { Outlived } from './core/lives.js';
 import type { Membership } from './core/membership.js';
+import type { OwnWriters } from './core/own-writers.js';
 import { type CallDone, PeerCalls } from './core/peer-calls.js';
 import { Replica } from './core/replica.js';
 import { NOBODY, type Topology } from './core/topology.js';
@@ -66,14 +67,14 @@ export class Node {
     membership: Membership,
     private readonly clock: Clock,
     hlc: HybridClock,
-    writer: number,
+    own: OwnWriters,
     private readonly turn: Turn,
     private readonly log: Log,
     hints: Hints,
     private readonly options: NodeOptions,
   ) {
     const topology = () => this.topology;
-    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, writer, hints, options);
+    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, own, hints, options);
     this.calls = new PeerCalls(options.firstRequest);
     this.replica = new Replica(store, transport, clock, hlc, log, topology, hints);
     const { groups } = this.coordinator;
@@ -86,7 +87,7 @@ export class Node {
       this.coordinator.commitEnds(seq, error);
       this.replica.commitEnds(seq, error);
     };
-    store.onUnwritten = (entry) => keepUnwritten(store, entry, writer, this.topologyNow);
+    store.onUnwritten = (entry) => keepUnwritten(store, entry, own, this.topologyNow);
     this.members = new Members(
       membership,
       transport,

@@ -15,6 +15,7 @@ import { DamagedRecords } from './damaged-records.js';
 import type { Hints } from './hints.js';
 import { HybridClock, hlcFromMs } from './hlc.js';
 import { Operation } from './operation.js';
+import { OwnWriters } from './own-writers.js';
 import { Replica } from './replica.js';
 import { Topology } from './topology.js';
 import { digestA, digestB } from './version.js';
@@ -95,6 +96,7 @@ export class CoreBench {
   now = START_MS;
   /** Peers that cannot be sent anything, though nobody has said that they are down. */
   readonly deaf = new Set<number>();
+  readonly standInWriter = this.disk.writers.index(writerId('c'.repeat(32), 0));
   readonly otherWriter = this.disk.writers.index(writerId('b'.repeat(32), 0));
   private readonly frames = new Map<number, FrameWriter>();
   private readonly scratch = new RecordScratch(this.disk.writers);
@@ -131,7 +133,8 @@ export class CoreBench {
       requestTimeout: () => 1000,
       firstRequest: 1,
     };
-    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, disk.writer, hints, options);
+    const own = new OwnWriters(disk.writer, () => this.standInWriter);
+    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, own, hints, options);
     this.replica = new Replica(store, transport, clock, hlc, QUIET, topology, hints);
     this.damaged = new DamagedRecords(
       store,

@@ -13,6 +13,7 @@ import { KeyRead, type ReadEffects, type ReadOwner } from './key-read.js';
 import { type Level, majority, replicasNeeded } from './levels.js';
 import type { Operation } from './operation.js';
 import { hideDamaged, mayOverwrite, showDamaged } from './overwrite.js';
+import type { OwnWriters } from './own-writers.js';
 import type { Topology } from './topology.js';
 import { recallUnwritten } from './unwritten.js';
 import { highestHlc, supersede } from './version.js';
@@ -56,7 +57,7 @@ export class Coordinator implements ReadEffects {
     private readonly transport: Transport,
     private readonly clock: Clock,
     private readonly hlc: HybridClock,
-    readonly writer: number,
+    private readonly own: OwnWriters,
     private readonly hints: Hints,
     private readonly options: CoordinatorOptions,
   ) {
@@ -118,7 +119,8 @@ export class Coordinator implements ReadEffects {
     const entry = operation.places[index].entry!;
     const record = entry.record ?? null;
     const hlc = this.hlc.next(this.clock.now(), highestHlc(record));
-    const next = supersede(record, this.writer, hlc, type, payload, expireAt, this.writers);
+    const writer = this.own.name(this.topology().isHome[entry.slot] === 1);
+    const next = supersede(record, writer, hlc, type, payload, expireAt, this.writers);
     this.groups.carry(operation, entry);
     operation.wrote = true;
     this.store.put(entry, next);

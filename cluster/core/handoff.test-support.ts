@@ -27,6 +27,7 @@ export interface SentHint {
 export class HandoffBench {
   readonly disk = new StoreBench();
   readonly store = this.disk.store;
+  readonly forgotten: KeyRecord[] = [];
   readonly topology: Topology;
   readonly home: number;
   readonly foreign: number;
@@ -77,6 +78,7 @@ export class HandoffBench {
     this.handoff = new Handoff(this.store, this.hints, () => this.topology, transport, clock, log, {
       throttle: () => this.throttle,
       window: () => this.windowSeconds,
+      forgot: (record) => void this.forgotten.push(record),
       firstRequest: 1,
     });
     this.handoff.formed();

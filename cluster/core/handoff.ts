@@ -18,6 +18,8 @@ export interface HandoffOptions {
   readonly throttle: () => number;
   /** Seconds. */
   readonly window: () => number;
+  /** A record that was handed over is removed here. */
+  readonly forgot: (record: KeyRecord) => void;
   /** Requests are numbered from here on: see `CoordinatorOptions`. */
   readonly firstRequest: number;
 }
@@ -326,6 +328,7 @@ export class Handoff implements Hints {
   }
 
   private removeData(entry: RecordEntry): void {
+    if (entry.record != null) this.options.forgot(entry.record);
     this.store.put(entry, null);
     entry.verifiedEpoch = 0;
   }

@@ -2,8 +2,9 @@ import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import { applyRecord } from './apply.js';
 import type { Operation } from './operation.js';
+import type { OwnWriters } from './own-writers.js';
 import type { Topology } from './topology.js';
-import { merge, seenOf } from './version.js';
+import { merge } from './version.js';
 
 /**
  * What this node has made and could not write, while other replicas may have taken it. A version claims to have seen all
@@ -12,12 +13,12 @@ import { merge, seenOf } from './version.js';
 export function keepUnwritten(
   store: RecordStore,
   entry: RecordEntry,
-  writer: number,
+  own: OwnWriters,
   topology: Topology | undefined,
 ): void {
   const record = entry.record ?? null;
   if (topology === undefined || topology.n === 1) return;
-  if (record === null || seenOf(record.context, writer) === 0) return;
+  if (record === null || !own.madeAnyOf(record)) return;
   if (entry.unwritten === null) entry.pins++;
   entry.unwritten = entry.unwritten === null ? record : merge(entry.unwritten, record, store.writers);
 }

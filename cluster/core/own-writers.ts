@@ -1,0 +1,38 @@
+import type { KeyRecord } from '../../storage/record.js';
+import { seenOf } from './version.js';
+
+/**
+ * The names under which this node makes versions (numbers of the writer table).
+ *
+ * A version claims to have seen all earlier ones of its writer. A home replica may say so: it keeps what it made. A stand-in hands
+ * its copy over and forgets it; were it to stand in once more under the same name, its next version would cover the first unseen
+ * (riak_kv#679 in another dress). So a stand-in has a name of its own, and takes a new one when it has forgotten anything it
+ * made under the old.
+ */
+export class OwnWriters {
+  private standIn: number | undefined;
+
+  constructor(
+    private readonly home: number,
+    /** A writer nobody has ever been. */
+    private readonly fresh: () => number,
+  ) {}
+
+  /** The name for a new version of a key. */
+  name(isHome: boolean): number {
+    if (isHome) return this.home;
+    this.standIn ??= this.fresh();
+    return this.standIn;
+  }
+
+  /** Whether the record knows of a version that this node has made under a name it still uses. */
+  madeAnyOf(record: KeyRecord): boolean {
+    if (seenOf(record.context, this.home) > 0) return true;
+    return this.standIn !== undefined && seenOf(record.context, this.standIn) > 0;
+  }
+
+  /** The record is not on this node any more; it is no home replica of its key. */
+  forgot(record: KeyRecord): void {
+    if (this.standIn !== undefined && seenOf(record.context, this.standIn) > 0) this.standIn = undefined;
+  }
+}
