@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import type { AntiEntropy } from '../cluster/core/anti-entropy/anti-entropy.js';
 import type { DamagedRecords } from '../cluster/core/damaged-records.js';
 import type { Handoff } from '../cluster/core/handoff.js';
 import type { Reaper } from '../cluster/core/reaper.js';
@@ -25,6 +26,7 @@ export interface InfoSources {
   readonly handoff: Handoff;
   readonly reaper: Reaper;
   readonly damaged: DamagedRecords;
+  readonly repair: AntiEntropy;
   readonly quarantine: Quarantine;
   readonly transport: Counters;
   readonly nodeId: string;
@@ -201,6 +203,7 @@ function ringkv({
   handoff,
   reaper,
   damaged,
+  repair,
   quarantine,
   transport,
 }: InfoSources): InfoFields {
@@ -228,6 +231,7 @@ function ringkv({
     quarantined: quarantine.rows,
     quarantined_bytes: quarantine.bytes,
     ...prefixed('tombstones', reaper.counters),
+    ...(node.ready ? prefixed('repair', repair.totals()) : {}),
     ...prefixed('bus', transport),
   };
 }

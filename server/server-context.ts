@@ -1,3 +1,4 @@
+import type { RepairControl } from '../cluster/core/anti-entropy/anti-entropy.js';
 import type { HandoffFigures } from '../cluster/core/handoff.js';
 import type { Level } from '../cluster/core/levels.js';
 import type { MemberView } from '../cluster/core/member-view.js';
@@ -40,6 +41,8 @@ export interface ServerContext {
   ): void;
   /** The ring and who of its members is up; null while the cluster is forming. */
   topology(): Topology | null;
+  /** Anti-entropy; null while the cluster is forming. */
+  repair(): RepairControl | null;
   /** Who has missed writes that are kept for it; null while the cluster is forming. */
   hints(): readonly HandoffFigures[] | null;
   /** The members by their numbers, as this node sees them; empty while the cluster is forming. */

@@ -4,6 +4,7 @@ import { connectionCommands } from './connection/connection.js';
 import { genericCommands } from './generic/generic.js';
 import { hintCommands } from './ringkv/hints.js';
 import { nodeCommands } from './ringkv/nodes.js';
+import { repairCommands } from './ringkv/repair.js';
 import { versionCommands } from './ringkv/versions.js';
 import { serverCommands } from './server/server.js';
 import { stringCommands } from './strings/strings.js';
@@ -22,6 +23,7 @@ export function commandTable(): CommandTable {
     ...clusterCommands,
     ...versionCommands,
     ...nodeCommands,
+    ...repairCommands,
     ...hintCommands,
   ]);
 }

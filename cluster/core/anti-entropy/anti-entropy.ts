@@ -28,6 +28,9 @@ export interface AntiEntropyOptions {
   readonly firstRequest: number;
 }
 
+/** What commands may do with it. */
+export type RepairControl = Pick<AntiEntropy, 'repair' | 'figures'>;
+
 /** Told once when a repair that was asked for is over: for each peer it failed with, why. */
 export type RepairDone = (failures: readonly string[]) => void;
 
@@ -111,12 +114,12 @@ export class AntiEntropy {
   // --- what others ask and are told ---
 
   /**
-   * Repairs one slot, or all, with every peer that shares it and is up. False: it is not a home replica of the slot, or there is
-   * no peer, or too much is waiting already.
+   * Repairs one slot, or all, with every other home replica. False: too much is waiting already.
    */
   repair(slot: number | null, done: RepairDone): boolean {
     const peers = this.sharing(slot);
-    if (peers.length === 0 || this.orders.length + peers.length > MAX_ORDERS) return false;
+    if (this.orders.length + peers.length > MAX_ORDERS) return false;
+    if (peers.length === 0) done([]);
     const failures: string[] = [];
     let left = peers.length;
     for (const peer of peers) {
@@ -135,6 +138,25 @@ export class AntiEntropy {
       const waiting = this.orders.some((order) => order.peer === peer);
       return this.peerRepair(peer).figures(this.topology(), this.shared(peer), waiting);
     });
+  }
+
+  /** Of all peers together, for INFO. */
+  totals(): Readonly<Record<string, number>> {
+    const all = this.figures();
+    const sum = (of: (one: RepairFigures) => number): number =>
+      all.reduce((total, one) => total + of(one), 0);
+    return {
+      running: this.session === undefined ? 0 : 1,
+      waiting: this.orders.length,
+      rounds: sum(({ rounds }) => rounds),
+      slotsLeft: sum(({ slotsLeft }) => slotsLeft),
+      keysSent: sum(({ keysSent }) => keysSent),
+      keysReceived: sum(({ keysReceived }) => keysReceived),
+      bytesSent: sum(({ bytesSent }) => bytesSent),
+      bytesReceived: sum(({ bytesReceived }) => bytesReceived),
+      lastFinished: Math.max(0, ...all.map(({ lastFinished }) => lastFinished)),
+      failing: all.filter(({ lastFailure }) => lastFailure !== '').length,
+    };
   }
 
   /** The sum of everything both this node and the peer are to have: equal when they do. */

@@ -13,6 +13,8 @@ export interface RepairFigures {
   readonly slotsCompared: number;
   readonly slotsDiffering: number;
   readonly slotsLeft: number;
+  /** Of the last session. */
+  readonly keysDiffering: number;
   /** Slots that are furthest behind and their leaves (of 16 in each database) that differ; 0: not looked at yet. */
   readonly behind: readonly (readonly [slot: number, leaves: number])[];
   /** Of all sessions so far, this node leading or following. */
@@ -114,6 +116,7 @@ export class PeerRepair {
       slotsCompared: progress.slotsCompared,
       slotsDiffering: progress.slotsDiffering,
       slotsLeft: progress.behind.size,
+      keysDiffering: progress.keysDiffering,
       behind,
       keysSent: this.keysSent + (running ? progress.keysSent : 0),
       keysReceived: this.keysReceived + (running ? progress.keysReceived : 0),

@@ -1,3 +1,4 @@
+import type { RepairControl } from '../../../cluster/core/anti-entropy/anti-entropy.js';
 import type { HandoffFigures } from '../../../cluster/core/handoff.js';
 import type { MemberView } from '../../../cluster/core/member-view.js';
 import type { Topology } from '../../../cluster/core/topology.js';
@@ -15,6 +16,7 @@ export class TestDesk {
   now = 1_700_000_000_000;
   topology: Topology | null = null;
   hints: readonly HandoffFigures[] | null = null;
+  repair: RepairControl | null = null;
   views: MemberView[] = [];
   readonly settings: Settings;
   readonly clients = new Map<number, ClientState>();
@@ -32,6 +34,7 @@ export class TestDesk {
       table: this.table,
       topology: () => this.topology,
       hints: () => this.hints,
+      repair: () => this.repair,
       nowMs: () => this.now,
       memberViews: () => this.views,
       pause: (untilMs: number, writesOnly: boolean) => this.pauses.push([untilMs, writesOnly]),
