@@ -232,6 +232,19 @@ export class Coordinator implements ReadEffects {
     this.store.load(entry, operation);
   }
 
+  /** A read that this node would have answered alone found its copy damaged: another replica answers in its place. */
+  damaged(operation: Operation, entry: RecordEntry): void {
+    const topology = this.topology();
+    if (topology.n === 1) operation.failure ??= entry.loadFailure;
+    else {
+      const index = operation.places.findIndex((place) => place.entry === entry);
+      operation.places[index].entry = undefined;
+      this.fetchQuorum(operation, index, 1, topology);
+      this.store.unpin(entry);
+    }
+    this.fetched(operation);
+  }
+
   private fetchQuorum(operation: Operation, index: number, needed: number, topology: Topology): void {
     operation.pending++;
     this.counters.quorumReads++;

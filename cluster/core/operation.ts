@@ -53,7 +53,10 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   wrote = false;
   /** The coordinator's: what carries its writes to their replicas. */
   group: WriteGroup | null = null;
-  coordinator: { fetched(operation: Operation): void } | null = null;
+  coordinator: {
+    fetched(operation: Operation): void;
+    damaged(operation: Operation, entry: RecordEntry): void;
+  } | null = null;
 
   addKey(db: number, slot: number, key: string): void {
     let place = this.places[this.count];
@@ -68,6 +71,7 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   }
 
   loaded(entry: RecordEntry): void {
+    if (entry.corrupt) return this.coordinator?.damaged(this, entry);
     this.failure ??= entry.loadFailure;
     this.coordinator?.fetched(this);
   }
