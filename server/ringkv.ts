@@ -5,6 +5,8 @@ import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
 import type { Node } from '../cluster/node.js';
 import { TcpTransport } from '../cluster/transport/tcp-transport.js';
 import { Turn } from '../cluster/turn.js';
+import { type DataFolder, openDataFolder } from '../storage/data-folder.js';
+import { RocksEngine } from '../storage/engine-rocksdb.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { BackPressure } from './back-pressure.js';
 import { commandTable } from './commands/all.js';
@@ -14,7 +16,6 @@ import { Databases } from './databases.js';
 import { Executor } from './executor.js';
 import { infoSections } from './info-sections.js';
 import { Listener } from './listener.js';
-import { type OpenDatabase, openDatabase } from './open-database.js';
 import { Pause } from './pause.js';
 import { RemoteCommands } from './remote-commands.js';
 import { DATABASES_ROW, readRows } from './saved-rows.js';
@@ -50,10 +51,14 @@ export async function startServer(
   const { values } = settings;
   const beganAt = performance.now();
   refuseOpenDoor(values);
-  const database = await openDatabase(values, log);
-  const { folder, engine } = database;
+  const folder = await openDataFolder(values.dir, {
+    nodeId: values.nodeId === '' ? undefined : values.nodeId,
+    randomId: () => randomBytes(16).toString('hex'),
+  });
+  const engine = new RocksEngine(folder.databasePath);
   try {
-    return await assemble(settings, log, exit, restart, database, beganAt);
+    await engine.open();
+    return await assemble(settings, log, exit, restart, folder, engine, beganAt);
   } catch (error) {
     // Nothing was served, so the next start need not think that something was lost.
     await engine.close();
@@ -68,7 +73,8 @@ async function assemble(
   log: Logger,
   exit: (code: number) => void,
   restart: (reason: string) => void,
-  { folder, engine, health }: OpenDatabase,
+  folder: DataFolder,
+  engine: RocksEngine,
   beganAt: number,
 ): Promise<RunningServer> {
   const { values } = settings;
@@ -215,7 +221,6 @@ async function assemble(
   const secondTimer = setInterval(() => {
     syncEverySecond(values.appendfsync, store, log);
     listener.closeIdle();
-    health.check(engine.health());
   }, SYNC_EVERY_MS);
   const sampleTimer = setInterval(() => server.stats.sample(), SAMPLE_EVERY_MS);
 
