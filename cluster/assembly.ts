@@ -241,6 +241,7 @@ export class Assembly {
       databases,
       (run) => this.recounter.whenCounted(run),
     );
+    this.node.addPart(this.keyspace);
   }
 
   /** Starts talking. `forwarded` runs a command that another node sent here to be coordinated. */
@@ -248,7 +249,6 @@ export class Assembly {
     this.node.start({
       forwarded,
       query: (kind, payload, reply) => this.keyspace.answer(kind, payload, reply),
-      peerUp: (peer) => this.keyspace.tellMarks(peer),
     });
     this.sweeper.start();
   }

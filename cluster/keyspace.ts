@@ -7,11 +7,13 @@ import { majority } from './core/levels.js';
 import { scanLocal } from './core/local-scan.js';
 import type { Clock, Random } from './environment.js';
 import { NOBODY, type Node, SELF } from './node.js';
+import type { NodePart } from './part.js';
 
 /** Questions about the whole keyspace, with their numbers on the wire: frozen. */
 const Query = { Scan: 1, Size: 2, Clock: 3, Flush: 4 } as const;
 
 const HASHES = 2 ** 32;
+const TELL_EVERY_MS = 1000;
 export const FLUSH_ROW = metaKey('flush-marks');
 
 /** One key a scan has found. All values are strings so far. */
@@ -31,7 +33,12 @@ export interface FlushListener {
  * The database as a whole, seen from any node: each slot is asked of this node if it is a home replica of it, else of the slot's
  * first live one. Levels do not apply here: what one replica lacks, its answer lacks.
  */
-export class ClusterKeyspace {
+export class ClusterKeyspace implements NodePart {
+  readonly messages: readonly number[] = [];
+  /** The flush marks that each peer is known to have. */
+  private readonly confirmed = new Map<number, string>();
+  private tellNextAt = 0;
+
   constructor(
     private readonly node: Node,
     private readonly store: RecordStore,
@@ -138,6 +145,11 @@ export class ClusterKeyspace {
     }
   }
 
+  /** It has no messages of its own: questions come through `answer`. */
+  onMessage(): boolean {
+    return false;
+  }
+
   /** Answers another node. */
   answer(kind: number, payload: string, reply: (answer: string) => void): void {
     if (kind === Query.Scan) {
@@ -160,11 +172,27 @@ export class ClusterKeyspace {
     }
   }
 
-  /** A peer has just connected: it may have missed a flush. */
-  tellMarks(peer: number): void {
-    if (this.marks.all.some((mark) => mark > 0)) {
-      this.node.query(peer, Query.Flush, JSON.stringify(this.marks.all), () => {});
-    }
+  /** A peer may be asked things again: it may have missed a flush, or have lost its disk. */
+  peerUp(peer: number): void {
+    this.confirmed.delete(peer);
+    this.tellMarks(peer);
+  }
+
+  /** Marks are told until they are confirmed: a question may be lost, or be refused by a clock that is behind. */
+  tick(_: number, elapsedMs: number): void {
+    if (elapsedMs < this.tellNextAt) return;
+    this.tellNextAt = elapsedMs + TELL_EVERY_MS;
+    const { alive } = this.node.topology;
+    for (const peer of alive.keys()) if (peer !== SELF && alive[peer] === 1) this.tellMarks(peer);
+  }
+
+  private tellMarks(peer: number): void {
+    if (this.marks.all.every((mark) => mark === 0)) return;
+    const marks = JSON.stringify(this.marks.all);
+    if (this.confirmed.get(peer) === marks) return;
+    this.node.query(peer, Query.Flush, marks, (answer) => {
+      if (answer === '1') this.confirmed.set(peer, marks);
+    });
   }
 
   private raise(marks: readonly number[], done: (f: Failure) => void): void {
@@ -191,6 +219,7 @@ export class ClusterKeyspace {
     peers: number[],
     done: (f: Failure) => void,
   ): void {
+    if (!this.hlc.observe(mark, this.clock.now())) return done(NOTHING_FLUSHED);
     const marks = Array.from({ length: this.databases }, (_, one) =>
       db === undefined || one === db ? mark : 0,
     );
@@ -265,6 +294,8 @@ export class ClusterKeyspace {
   }
 }
 
+const NOTHING_FLUSHED =
+  "NOQUORUM a node's clock is further ahead of ours than max-clock-drift; nothing was flushed";
 const TOO_FAR_AHEAD =
   "NOQUORUM a node's clock is further ahead of ours than max-clock-drift; others may have been flushed";
 

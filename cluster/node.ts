@@ -37,8 +37,6 @@ export interface NodeServices {
   forwarded(payload: string, reply: (answer: string) => void): void;
   /** Answers a question about the whole keyspace. */
   query(kind: number, payload: string, reply: (answer: string) => void): void;
-  /** A member is connected, has formed the cluster and may be asked things. */
-  peerUp(peer: PeerId): void;
 }
 
 /** A node that was stopped for so long may have been held dead meanwhile, ms: well below what it takes to be suspected. */
@@ -339,7 +337,6 @@ export class Node {
   setUsable(peer: PeerId, usable: boolean): void {
     this.topology.setAlive(peer, usable);
     if (usable) {
-      this.services?.peerUp(peer);
       for (const part of this.parts) part.peerUp?.(peer);
     } else {
       this.giveUp(peer);

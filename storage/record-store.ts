@@ -264,6 +264,11 @@ export class RecordStore {
     });
   }
 
+  /** After a failed write: tries again, with nothing to lose. Clients may be silent, and what runs in the background waits for it. */
+  probe(): void {
+    if (this.writeError !== null && this.idle) this.putRow(SYNC_ROW, EMPTY);
+  }
+
   private plan(): void {
     if (this.flushPlanned) return;
     this.flushPlanned = true;

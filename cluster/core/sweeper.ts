@@ -14,6 +14,8 @@ import type { Clock } from '../environment.js';
 /** An expired version is swept so long after its time, so that a replica whose clock runs ahead hides nothing still alive. */
 const EXPIRY_GRACE_MS = 1000;
 const SWEEP_EVERY_MS = 250;
+/** A disk that has failed is tried again so often: each time the database may have to be opened anew. */
+const PROBE_EVERY_MS = 1000;
 /** Rows handled in one sweep: what is left is done in the next. */
 const ROWS_PER_SWEEP = 2000;
 
@@ -31,6 +33,7 @@ export class Sweeper {
   private readonly flushedDbs = new Set<number>();
   private timer: unknown;
   private busy = false;
+  private probeNextAt = 0;
 
   constructor(
     private readonly store: RecordStore,
@@ -65,6 +68,7 @@ export class Sweeper {
 
   private readonly sweep = (): void => {
     this.start();
+    if (this.store.writeError !== null) this.probe();
     if (this.busy || this.store.writeError !== null) return;
     this.busy = true;
     this.sweepExpired(() => {
@@ -72,6 +76,13 @@ export class Sweeper {
       else this.sweepFlushed();
     });
   };
+
+  private probe(): void {
+    const now = this.clock.elapsed();
+    if (now < this.probeNextAt) return;
+    this.probeNextAt = now + PROBE_EVERY_MS;
+    this.store.probe();
+  }
 
   private sweepExpired(done: () => void): void {
     const { from, to } = expiryRange(this.clock.now() - EXPIRY_GRACE_MS);
