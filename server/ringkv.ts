@@ -5,8 +5,6 @@ import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
 import type { Node } from '../cluster/node.js';
 import { TcpTransport } from '../cluster/transport/tcp-transport.js';
 import { Turn } from '../cluster/turn.js';
-import { type DataFolder, openDataFolder } from '../storage/data-folder.js';
-import { RocksEngine } from '../storage/engine-rocksdb.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { BackPressure } from './back-pressure.js';
 import { commandTable } from './commands/all.js';
@@ -16,6 +14,7 @@ import { Databases } from './databases.js';
 import { Executor } from './executor.js';
 import { infoSections } from './info-sections.js';
 import { Listener } from './listener.js';
+import { type OpenDatabase, openDatabase } from './open-database.js';
 import { Pause } from './pause.js';
 import { RemoteCommands } from './remote-commands.js';
 import { DATABASES_ROW, readRows } from './saved-rows.js';
@@ -51,14 +50,10 @@ export async function startServer(
   const { values } = settings;
   const beganAt = performance.now();
   refuseOpenDoor(values);
-  const folder = await openDataFolder(values.dir, {
-    nodeId: values.nodeId === '' ? undefined : values.nodeId,
-    randomId: () => randomBytes(16).toString('hex'),
-  });
-  const engine = new RocksEngine(folder.databasePath);
+  const database = await openDatabase(values, log);
+  const { folder, engine } = database;
   try {
-    await engine.open();
-    return await assemble(settings, log, exit, restart, folder, engine, beganAt);
+    return await assemble(settings, log, exit, restart, database, beganAt);
   } catch (error) {
     // Nothing was served, so the next start need not think that something was lost.
     await engine.close();
@@ -73,8 +68,7 @@ async function assemble(
   log: Logger,
   exit: (code: number) => void,
   restart: (reason: string) => void,
-  folder: DataFolder,
-  engine: RocksEngine,
+  { folder, engine, health }: OpenDatabase,
   beganAt: number,
 ): Promise<RunningServer> {
   const { values } = settings;
@@ -221,6 +215,7 @@ async function assemble(
   const secondTimer = setInterval(() => {
     syncEverySecond(values.appendfsync, store, log);
     listener.closeIdle();
+    health.check(engine.health());
   }, SYNC_EVERY_MS);
   const sampleTimer = setInterval(() => server.stats.sample(), SAMPLE_EVERY_MS);
 

@@ -195,3 +195,54 @@ describe('the lock', () => {
     await openAndStop(true);
   });
 });
+
+describe('a folder whose database is broken', () => {
+  it('knows that there has been one', async () => {
+    const folder = await open();
+    await folder.checkDatabase();
+    await mkdir(folder.databasePath);
+    await writeFile(join(folder.databasePath, 'CURRENT'), 'MANIFEST-000004\n');
+    await folder.databaseOpened();
+    await folder.checkDatabase();
+    await folder.close();
+    await rm(folder.databasePath, { recursive: true });
+    const again = await open();
+    await expect(again.checkDatabase()).rejects.toThrow(`the database in ${join(dir, 'db')} is gone`);
+    await again.close();
+  });
+
+  it('remembers what was wrong with it, over clean stops and others', async () => {
+    const folder = await open();
+    expect(folder.damage).toBeUndefined();
+    await Promise.all([folder.markDamaged('a bad block'), folder.markDamaged('another'), folder.markClean()]);
+    await folder.close();
+    for (const clean of [true, false, true]) expect((await openAndStop(clean)).damage).toBe('a bad block');
+  });
+
+  it('becomes that of a new node; what was there is kept', async () => {
+    let ids = 0;
+    const rebuilt: string[] = [];
+    for (let round = 1; round <= 2; round++) {
+      const folder = await openDataFolder(dir, { randomId: () => String(++ids).repeat(32) });
+      await mkdir(folder.databasePath);
+      await writeFile(join(folder.databasePath, 'CURRENT'), `round ${round}`);
+      await folder.databaseOpened();
+      await folder.markDamaged('a bad block');
+      const { folder: fresh, movedTo } = await folder.rebuild();
+      expect(movedTo).toBe(`${folder.databasePath}.broken-${round}`);
+      expect(await readFile(join(movedTo, 'CURRENT'), 'utf8')).toBe(`round ${round}`);
+      expect(fresh).toMatchObject({
+        incarnation: 0,
+        life: 0,
+        damage: undefined,
+        databasePath: folder.databasePath,
+      });
+      await fresh.checkDatabase();
+      rebuilt.push(fresh.nodeId);
+      await fresh.markClean();
+      await fresh.close();
+      expect((await readIdentity()).nodeId).toBe(fresh.nodeId);
+    }
+    expect(rebuilt).toEqual(['2'.repeat(32), '3'.repeat(32)]);
+  });
+});

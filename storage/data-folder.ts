@@ -18,6 +18,10 @@ interface Identity {
   /** Counts the starts. */
   readonly life: number;
   readonly cleanShutdown: boolean;
+  /** There has been a database: one that is gone must not be taken for a new one. */
+  readonly hadDatabase?: boolean;
+  /** What was found wrong with the database. */
+  readonly damage?: string;
 }
 
 export interface DataFolder {
@@ -31,6 +35,19 @@ export interface DataFolder {
   readonly databasePath: string;
   /** The next start is a later life, and a higher incarnation, than these, which others remember. Before `markClean`. */
   outlive(by: { readonly life: number; readonly incarnation: number }): void;
+  /** What an earlier run found wrong with the database; undefined: nothing. */
+  readonly damage: string | undefined;
+  /** Rejects when there has been a database and now there is none: an empty one in its place would know nothing of its own past. */
+  checkDatabase(): Promise<void>;
+  /** The database is open. */
+  databaseOpened(): Promise<void>;
+  /** The database is damaged, and will be at the next start. */
+  markDamaged(what: string): Promise<void>;
+  /**
+   * Moves the database aside and makes the folder one of a new node, with a new identity: the old one may have issued versions that
+   * the empty disk knows nothing of. Returns it, to be used in place of this.
+   */
+  rebuild(): Promise<{ readonly folder: DataFolder; readonly movedTo: string }>;
   /** Everything is synced: the next start need not take a new incarnation. */
   markClean(): Promise<void>;
   close(): Promise<void>;
@@ -72,32 +89,80 @@ async function openLocked(
       `the data folder ${dir} belongs to node ${found.nodeId}, not to ${options.nodeId}: give another --dir or leave out --node-id`,
     );
   }
-  let identity: Identity = found
+  const identity: Identity = found
     ? { ...found, incarnation: nextIncarnation(dir, found), life: found.life + 1, cleanShutdown: false }
-    : {
-        format: FORMAT,
-        nodeId: options.nodeId ?? options.randomId(),
-        createdAt: new Date().toISOString(),
-        incarnation: 0,
-        life: 0,
-        cleanShutdown: false,
-      };
+    : newIdentity(options.nodeId ?? options.randomId());
   await writeIdentity(dir, identity);
+  return folderOf(dir, identity, options, unlock);
+}
+
+function newIdentity(nodeId: string): Identity {
+  const createdAt = new Date().toISOString();
+  return { format: FORMAT, nodeId, createdAt, incarnation: 0, life: 0, cleanShutdown: false };
+}
+
+function folderOf(
+  dir: string,
+  identity: Identity,
+  options: DataFolderOptions,
+  unlock: () => Promise<void>,
+): DataFolder {
+  const { nodeId, incarnation, life, damage } = identity;
+  const databasePath = join(dir, DATABASE);
+  let writing = Promise.resolve();
+  const change = (changes: Partial<Identity>): Promise<void> => {
+    identity = { ...identity, ...changes };
+    const next = identity;
+    writing = writing.catch(() => {}).then(() => writeIdentity(dir, next));
+    return writing;
+  };
   return {
-    nodeId: identity.nodeId,
-    incarnation: identity.incarnation,
-    life: identity.life,
-    databasePath: join(dir, DATABASE),
-    outlive: ({ life, incarnation }) => {
+    nodeId,
+    incarnation,
+    life,
+    damage,
+    databasePath,
+    checkDatabase: async () => {
+      if (identity.hadDatabase !== true || (await exists(join(databasePath, 'CURRENT')))) return;
+      throw new Error(`the database in ${databasePath} is gone: its file CURRENT is missing`);
+    },
+    databaseOpened: () => (identity.hadDatabase === true ? writing : change({ hadDatabase: true })),
+    markDamaged: (what) => (identity.damage === undefined ? change({ damage: what }) : writing),
+    rebuild: async () => {
+      const movedTo = await moveAside(databasePath);
+      const fresh = newIdentity(options.randomId());
+      await writeIdentity(dir, fresh);
+      return { folder: folderOf(dir, fresh, options, unlock), movedTo };
+    },
+    outlive: (by) => {
+      const { life, incarnation } = identity;
       identity = {
         ...identity,
-        life: Math.max(life, identity.life),
-        incarnation: Math.max(incarnation, identity.incarnation) + 1,
+        life: Math.max(by.life, life),
+        incarnation: Math.max(by.incarnation, incarnation) + 1,
       };
     },
-    markClean: () => writeIdentity(dir, { ...identity, cleanShutdown: true }),
+    markClean: () => change({ cleanShutdown: true }),
     close: unlock,
   };
+}
+
+/** To `db.broken-1`, or the next number that is free. */
+async function moveAside(databasePath: string): Promise<string> {
+  let n = 1;
+  while (await exists(`${databasePath}.broken-${n}`)) n++;
+  const movedTo = `${databasePath}.broken-${n}`;
+  if (await exists(databasePath)) await rename(databasePath, movedTo);
+  return movedTo;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function nextIncarnation(dir: string, found: Identity): number {

@@ -14,6 +14,16 @@ export interface RocksOptions {
 
 const DEFAULTS: RocksOptions = { blockCacheBytes: 32 << 20, memtableBytes: 32 << 20 };
 
+/** What RocksDB says about itself. */
+export interface EngineHealth {
+  /** Flushes and merges of tables that have failed since it was opened. */
+  readonly backgroundErrors: number;
+  /** It takes no writes for the time being: too much is waiting to be merged. */
+  readonly writesStopped: boolean;
+  /** Free on its disk. */
+  readonly roomBytes: number;
+}
+
 /** Bytes an iterator fetches ahead in one trip to the thread pool. */
 const ITERATOR_BYTES = 64 * 1024;
 
@@ -35,6 +45,8 @@ export class RocksEngine implements StorageEngine {
   constructor(
     private readonly location: string,
     private readonly options: RocksOptions = DEFAULTS,
+    /** Told of each read that has failed. */
+    private readonly failed: (error: Error) => void = () => {},
   ) {}
 
   async open(): Promise<void> {
@@ -69,6 +81,7 @@ export class RocksEngine implements StorageEngine {
     if (!this.enter((error) => done(error, []))) return;
     this.rocks.db_get_many(this.db, keys, GET_OPTIONS, (error, values) => {
       this.leave();
+      if (error) this.failed(error);
       done(error, error ? [] : values.map((value) => value ?? undefined));
     });
   }
@@ -92,7 +105,7 @@ export class RocksEngine implements StorageEngine {
       fillCache: false,
       highWaterMark: range.aheadBytes ?? ITERATOR_BYTES,
     });
-    return new RocksIterator(this.rocks, context, range.keysOnly === true, () => this.leave());
+    return new RocksIterator(this.rocks, context, range.keysOnly === true, this.failed, () => this.leave());
   }
 
   stats(): EngineStats {
@@ -102,6 +115,17 @@ export class RocksEngine implements StorageEngine {
         details[name] = Number(this.rocks.db_get_property(this.db, `rocksdb.${name}`));
     }
     return { diskBytes: folderBytes(this.location), details };
+  }
+
+  health(): EngineHealth {
+    if (!this.isOpen || this.held !== null || this.down !== null)
+      return { backgroundErrors: 0, writesStopped: false, roomBytes: 0 };
+    const property = (name: string): number => Number(this.rocks.db_get_property(this.db, `rocksdb.${name}`));
+    return {
+      backgroundErrors: property('background-errors'),
+      writesStopped: property('is-write-stopped') === 1,
+      roomBytes: roomBytes(this.location),
+    };
   }
 
   /** Runs at once, or when the database is open again. */
@@ -180,11 +204,16 @@ const ROOM_TO_OPEN_BYTES = 8 << 20;
 
 /** Opening turns what is in the logs into tables before the logs are deleted. */
 function hasRoomToOpen(folder: string): boolean {
+  const room = roomBytes(folder);
+  return room > ROOM_TO_OPEN_BYTES && room > folderBytes(folder, '.log') + ROOM_TO_OPEN_BYTES;
+}
+
+function roomBytes(folder: string): number {
   try {
     const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize > folderBytes(folder, '.log') + ROOM_TO_OPEN_BYTES;
+    return bavail * bsize;
   } catch {
-    return false; // The disk itself is gone.
+    return 0; // The disk itself is gone.
   }
 }
 

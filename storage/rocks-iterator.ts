@@ -16,6 +16,7 @@ export class RocksIterator implements EngineIterator {
     private readonly rocks: RocksBinding,
     private readonly context: unknown,
     private readonly keysOnly: boolean,
+    private readonly failed: (error: Error) => void,
     private readonly leave: () => void,
   ) {}
 
@@ -27,7 +28,10 @@ export class RocksIterator implements EngineIterator {
       return;
     }
     this.rocks.iterator_next(this.context, (error, pairs, finished) => {
-      if (error) return done(error, []);
+      if (error) {
+        this.failed(error);
+        return done(error, []);
+      }
       this.ready = this.ready.slice(this.at);
       this.at = 0;
       this.finished = finished;

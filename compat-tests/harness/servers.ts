@@ -34,9 +34,14 @@ export class RingNode {
   ) {}
 
   /** Starts it; resolves when it listens. */
-  async start(): Promise<void> {
-    this.process = spawnRingKV({ ...this.settings, port: String(this.port), dir: this.dir });
+  async start(more: Record<string, string> = {}): Promise<void> {
+    this.spawn(more);
     await this.process.says(/ready in/);
+  }
+
+  /** Starts it and waits for nothing. */
+  spawn(more: Record<string, string> = {}): void {
+    this.process = spawnRingKV({ ...this.settings, ...more, port: String(this.port), dir: this.dir });
   }
 
   /** Resolves when it serves keys: a member of a cluster first waits for the others. */

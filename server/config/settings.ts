@@ -146,6 +146,10 @@ export class Settings {
       throw new SettingError(
         'cluster-secret is empty; nodes with seeds need one, the same on all of them (for example: openssl rand -hex 32)',
       );
+    if (this.values.rebuild && seeds.length === 0)
+      throw new SettingError('rebuild is yes, but there are no seeds: nobody could fill an empty database');
+    if (this.values.rebuild && this.values.nodeId !== '')
+      throw new SettingError('rebuild is yes, which gives the node a new identity: leave out node-id');
     if (this.values.port > 65535 - BUS_PORT_OFFSET && this.values.busPort === -1 && seeds.length > 0)
       throw new SettingError(
         `port is ${this.values.port}, so bus-port cannot be port + 10000: give a bus-port`,

@@ -42,6 +42,11 @@ export const SETTINGS = {
   'bus-port': row(integer(-1, 65535), '-1', 'Port for other nodes; -1 = port + 10000, 0 = any free port.'),
   'announce-host': row(text(), '', 'Address by which other nodes reach this one; empty = host.'),
   dir: row(text('a folder', /./), './data', 'Data folder.'),
+  rebuild: row(
+    yesNo(),
+    'no',
+    'If the database turns out to be damaged or does not open: move it aside and let the other nodes fill an empty one.',
+  ),
   'node-id': row(
     text('32 hex digits or empty', /^([0-9a-f]{32})?$/),
     '',
