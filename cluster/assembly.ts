@@ -138,7 +138,9 @@ export class Assembly {
     this.quarantine = new Quarantine(this.store, settings.maxQuarantineBytes);
     this.quarantine.start();
     const effects = () => this.node.coordinator;
-    this.damaged = new DamagedRecords(this.store, this.quarantine, topology, effects, clock, log);
+    this.damaged = new DamagedRecords(this.store, this.quarantine, topology, effects, clock, log, (record) =>
+      own.forgot(record),
+    );
     this.recounter = new Recounter(this.store, this.summaries, (error) =>
       log.error({ err: error }, 'the records could not be counted'),
     );

@@ -143,6 +143,7 @@ export class CoreBench {
       () => this.coordinator,
       clock,
       QUIET,
+      (record) => own.forgot(record),
     );
     const { groups } = this.coordinator;
     store.onCommitBegin = (seq) => groups.commitBegins(seq);

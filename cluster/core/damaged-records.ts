@@ -49,6 +49,8 @@ export class DamagedRecords {
     private readonly effects: () => ReadEffects,
     private readonly clock: Clock,
     private readonly log: Log,
+    /** See `OwnWriters`. */
+    private readonly forgot: (record: null) => void,
   ) {
     store.onCorrupt = (row, bytes) => this.found(row, bytes);
     store.onHealed = (entry) => this.healed(entry);
@@ -164,7 +166,10 @@ export class DamagedRecords {
     const loaded = (): void => {
       this.repairs--;
       damaged.busy = false;
-      if (entry.corrupt) this.store.adoptAbsence(entry);
+      if (entry.corrupt) {
+        this.forgot(null);
+        this.store.adoptAbsence(entry);
+      }
       if (entry.loadError === null) this.over(name);
       this.store.unpin(entry);
     };

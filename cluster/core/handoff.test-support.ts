@@ -27,7 +27,7 @@ export interface SentHint {
 export class HandoffBench {
   readonly disk = new StoreBench();
   readonly store = this.disk.store;
-  readonly forgotten: KeyRecord[] = [];
+  readonly forgotten: (KeyRecord | null)[] = [];
   readonly topology: Topology;
   readonly home: number;
   readonly foreign: number;

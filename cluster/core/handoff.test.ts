@@ -266,6 +266,7 @@ describe('a stand-in', () => {
     expect(bench.value(bench.foreign, 'k')).toBe('kept');
     expect(bench.answerAll()).toEqual(['k']);
     expect(bench.value(bench.foreign, 'k')).toBeNull();
+    expect(bench.forgotten).toMatchObject([{ siblings: [{ payload: 'kept' }] }]);
     bench.evict();
     expect(bench.value(bench.foreign, 'k')).toBeNull();
     expect(bench.hints.count).toBe(0);
@@ -326,7 +327,7 @@ describe('a stand-in', () => {
     bench.damage(bench.foreign, 'k');
     bench.up(foreignTarget);
     expect([keysSent(), bench.hints.count, bench.handoff.counters.damaged]).toEqual([[], 0, 1]);
-    expect(bench.value(bench.foreign, 'k')).toBeNull();
+    expect([bench.value(bench.foreign, 'k'), bench.forgotten]).toEqual([null, [null]]);
   });
 });
 

@@ -18,8 +18,8 @@ export interface HandoffOptions {
   readonly throttle: () => number;
   /** Seconds. */
   readonly window: () => number;
-  /** A record that was handed over is removed here. */
-  readonly forgot: (record: KeyRecord) => void;
+  /** A record of which this node is no home replica is removed here: see `OwnWriters`. */
+  readonly forgot: (record: KeyRecord | null) => void;
   /** Requests are numbered from here on: see `CoordinatorOptions`. */
   readonly firstRequest: number;
 }
@@ -338,6 +338,7 @@ export class Handoff implements Hints {
     this.counters.damaged++;
     this.hints.forget(line.target, hint);
     if (this.topology().isHome[hint.slot] === 1 || this.hints.holds(entry)) return;
+    this.options.forgot(null);
     this.store.adoptAbsence(entry);
   }
 

@@ -19,7 +19,12 @@ function ownWriters(): OwnWriters {
 describe('the names under which a node writes', () => {
   it('are its own where it is a home replica, and another one where it stands in', () => {
     const own = ownWriters();
-    expect([own.name(true), own.name(false), own.name(false), own.name(true)]).toEqual([HOME, 100, 100, HOME]);
+    expect([own.name(true), own.name(false), own.name(false), own.name(true)]).toEqual([
+      HOME,
+      100,
+      100,
+      HOME,
+    ]);
     expect(own.madeAnyOf(recordBy(HOME))).toBe(true);
     expect(own.madeAnyOf(recordBy(100))).toBe(true);
     expect(own.madeAnyOf(recordBy(8))).toBe(false);
@@ -33,5 +38,13 @@ describe('the names under which a node writes', () => {
     own.forgot(recordBy(100));
     expect(own.name(false)).toBe(101);
     expect(own.name(true)).toBe(HOME);
+  });
+
+  it('change too when what was forgotten could not be read any more', () => {
+    const own = ownWriters();
+    own.forgot(null);
+    expect(own.name(false)).toBe(100);
+    own.forgot(null);
+    expect([own.name(false), own.name(true)]).toEqual([101, HOME]);
   });
 });

@@ -31,8 +31,9 @@ export class OwnWriters {
     return this.standIn !== undefined && seenOf(record.context, this.standIn) > 0;
   }
 
-  /** The record is not on this node any more; it is no home replica of its key. */
-  forgot(record: KeyRecord): void {
-    if (this.standIn !== undefined && seenOf(record.context, this.standIn) > 0) this.standIn = undefined;
+  /** The record is not on this node any more, which is no home replica of its key; null: it was damaged, nobody knows what it was. */
+  forgot(record: KeyRecord | null): void {
+    if (this.standIn === undefined) return;
+    if (record === null || seenOf(record.context, this.standIn) > 0) this.standIn = undefined;
   }
 }

@@ -6,7 +6,7 @@ import type { SimNode } from './sim-node.js';
 import { SimWorld } from './sim-world.js';
 
 /**
- * Whole clusters in which nodes miss writes: hints alone make all replicas the same. Nobody reads, so no read repairs anything; and
+ * Whole clusters in which nodes miss writes: hints alone make all replicas the same. Nobody reads, so no read repairs anything, nor does anti-entropy; and
  * nobody who coordinates a write dies in the middle of it, which hints do not promise to mend.
  */
 
@@ -18,7 +18,7 @@ const NOTICED_MS = 6000;
 const DRAINED_WITHIN_MS = 120_000;
 
 function worldOf(seed: number | string, nodes: number, settings: Partial<SimSettings>): SimWorld {
-  const world = new SimWorld(seed, nodes, settings);
+  const world = new SimWorld(seed, nodes, { repairIntervalSeconds: 0, ...settings });
   world.form();
   return world;
 }

@@ -21,8 +21,8 @@ const REAPED_MS = GRACE_MS * 1.5;
 
 let world: SimWorld;
 beforeEach(() => {
-  // Without hints: what a node has missed it must not be told by others than those under test.
-  world = new SimWorld('reaping', 4, { gcGraceMs: GRACE_MS, maxHintsBytes: 0 });
+  // Without hints and repair: what a node has missed it must not be told by others than those under test.
+  world = new SimWorld('reaping', 4, { gcGraceMs: GRACE_MS, maxHintsBytes: 0, repairIntervalSeconds: 0 });
   world.form();
 });
 
