@@ -153,7 +153,7 @@ export const SETTINGS = {
   'max-clock-drift': row(
     integer(1, 3_600_000),
     '500',
-    'Versions from a clock further ahead of ours are refused.',
+    'A node whose clock is further off ours is kept out until it is right; versions from further ahead are refused.',
     mutableMs,
   ),
   'max-quarantine-bytes': row(
