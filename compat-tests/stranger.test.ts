@@ -5,7 +5,7 @@ import { freePorts } from './harness/ports.js';
 import { seeded } from './harness/seeded.js';
 import { RingCluster, type RingNode, spawnRingKV, temporaryFolder } from './harness/servers.js';
 
-const SETTINGS = { 'request-timeout': '500', 'heartbeat-interval': '100', 'heartbeat-timeout': '600' };
+const SETTINGS = { 'request-timeout': '500', 'heartbeat-interval': '200', 'heartbeat-timeout': '1200' };
 /** How long a node may take to see that others are gone: a request's patience, a heartbeat's, and some for a busy machine. */
 const NOTICED_MS = 500 + 600 + 900;
 
