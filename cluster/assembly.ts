@@ -93,6 +93,8 @@ export interface Surroundings {
    * under a higher incarnation.
    */
   readonly outlived: (by: Outlived) => void;
+  /** The disk has lost versions that this node made: the next start must be under a higher incarnation, also after a clean stop. */
+  readonly lostSome: () => void;
 }
 
 /** One node's protocol parts, made and joined in the one way there is. The server and the simulator both stand on it. */
@@ -138,9 +140,13 @@ export class Assembly {
     this.quarantine = new Quarantine(this.store, settings.maxQuarantineBytes);
     this.quarantine.start();
     const effects = () => this.node.coordinator;
-    this.damaged = new DamagedRecords(this.store, this.quarantine, topology, effects, clock, log, (record) =>
-      own.forgot(record),
-    );
+    this.damaged = new DamagedRecords(this.store, this.quarantine, topology, effects, clock, log, {
+      forgot: () => own.forgot(null),
+      lostSome: () => {
+        own.lostSome();
+        world.lostSome();
+      },
+    });
     this.recounter = new Recounter(this.store, this.summaries, (error) =>
       log.error({ err: error }, 'the records could not be counted'),
     );

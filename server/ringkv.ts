@@ -132,6 +132,7 @@ async function assemble(
     nodeId: folder.nodeId,
     incarnation: folder.incarnation,
     life: folder.life,
+    lostSome: () => folder.outlive({ life: folder.life, incarnation: folder.incarnation }),
     outlived: (by) => {
       folder.outlive(by);
       restart(

@@ -91,6 +91,8 @@ export class CoreBench {
   readonly coordinator: Coordinator;
   readonly replica: Replica;
   readonly damaged: DamagedRecords;
+  /** How often the node was told that its disk has lost versions. */
+  lostSome = 0;
   readonly slot: number;
   readonly hints = new HintsInMemory();
   now = START_MS;
@@ -143,7 +145,7 @@ export class CoreBench {
       () => this.coordinator,
       clock,
       QUIET,
-      (record) => own.forgot(record),
+      { forgot: () => own.forgot(null), lostSome: () => this.lostSome++ },
     );
     const { groups } = this.coordinator;
     store.onCommitBegin = (seq) => groups.commitBegins(seq);

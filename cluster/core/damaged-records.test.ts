@@ -152,6 +152,7 @@ it('many are repaired, some at a time', () => {
     bench.disk.settle();
   }
   expect(bench.damaged.counters).toEqual({ found: 200, repaired: 200 });
+  expect(bench.lostSome).toBe(1);
   expect(bench.load('k133')).toBe('well');
 });
 

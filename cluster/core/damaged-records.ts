@@ -25,12 +25,21 @@ interface Damaged {
   retryAtMs: number;
 }
 
+/** What becomes of the names under which this node makes versions. */
+export interface OwnVersions {
+  /** What it had made under the name of a stand-in is gone. */
+  forgot(): void;
+  /** The disk has lost versions it may have made under any name. Told once. */
+  lostSome(): void;
+}
+
 /**
  * Records whose bytes on this node's disk are damaged. A copy of the bytes goes into quarantine, the record is fetched from the
  * other home replicas.
  *
  * Promise: a damaged copy is replaced only by what all other home replicas together know. Less could lack a write that
- * was acknowledged because this replica had it, and this replica would vouch for it again.
+ * was acknowledged because this replica had it, and this replica would vouch for it again. Nor does a later version claim to
+ * have seen what this node had made and lost.
  */
 export class DamagedRecords {
   readonly messages: readonly number[] = [];
@@ -49,8 +58,7 @@ export class DamagedRecords {
     private readonly effects: () => ReadEffects,
     private readonly clock: Clock,
     private readonly log: Log,
-    /** See `OwnWriters`. */
-    private readonly forgot: (record: null) => void,
+    private readonly own: OwnVersions,
   ) {
     store.onCorrupt = (row, bytes) => this.found(row, bytes);
     store.onHealed = (entry) => this.healed(entry);
@@ -85,6 +93,8 @@ export class DamagedRecords {
     // The key is damaged itself: whose row this was, nobody knows.
     const nameless = fnv1a(key) !== hash;
     if (nameless && !isNew) return;
+    // What is written later and damaged as well is left out: a name for each would swell the records.
+    if (this.counters.found === 0) this.own.lostSome();
     this.counters.found++;
     this.unsaidCount++;
     if (this.unsaid.length === 0) this.unsaid.push(row);
@@ -167,7 +177,7 @@ export class DamagedRecords {
       this.repairs--;
       damaged.busy = false;
       if (entry.corrupt) {
-        this.forgot(null);
+        this.own.forgot();
         this.store.adoptAbsence(entry);
       }
       if (entry.loadError === null) this.over(name);

@@ -13,7 +13,7 @@ export class OwnWriters {
   private standIn: number | undefined;
 
   constructor(
-    private readonly home: number,
+    private home: number,
     /** A writer nobody has ever been. */
     private readonly fresh: () => number,
   ) {}
@@ -23,6 +23,12 @@ export class OwnWriters {
     if (isHome) return this.home;
     this.standIn ??= this.fresh();
     return this.standIn;
+  }
+
+  /** The disk has lost nobody knows what: versions made from now on claim to have seen none of those made before. */
+  lostSome(): void {
+    this.home = this.fresh();
+    this.standIn = undefined;
   }
 
   /** Whether the record knows of a version that this node has made under a name it still uses. */

@@ -70,6 +70,7 @@ export interface ProcessParts {
   readonly incarnation: number;
   readonly life: number;
   readonly outlived: (by: Outlived) => void;
+  readonly lostSome: () => void;
   readonly clock: ProcessClock;
   readonly random: SimRandom;
   readonly engine: StorageEngine;

@@ -47,6 +47,8 @@ export class SimNode {
   /** Counts the starts, as the data folder does. */
   starts = -1;
   private clean = true;
+  /** Its disk has lost versions that it made, as it found out. */
+  private lostSome = false;
   private clock: ProcessClock | undefined;
   private transport: SimTransport | undefined;
   private stopping = false;
@@ -75,7 +77,8 @@ export class SimNode {
   start(): void {
     if (this.running) return;
     const { world } = this;
-    if (!this.clean && this.newIncarnations) this.incarnation++;
+    if ((!this.clean || this.lostSome) && this.newIncarnations) this.incarnation++;
+    this.lostSome = false;
     this.starts++;
     this.clean = false;
     world.tell(`${this.address} starts, incarnation ${this.incarnation}`);
@@ -102,6 +105,9 @@ export class SimNode {
         incarnation: this.incarnation,
         life: this.starts,
         outlived: (by) => this.outlived(by),
+        lostSome: () => {
+          this.lostSome = true;
+        },
       },
       (life) => {
         this.life = life;
