@@ -112,6 +112,15 @@ export class RecordStore {
     return this.cache.bytes;
   }
 
+  /** Records somebody uses now; those that wait for their next write, having failed to reach the disk, are not in use. */
+  get pinnedRecords(): number {
+    let pinned = 0;
+    this.cache.forEach(({ pins, unwritten }) => {
+      if (pins > 0 && unwritten === null) pinned++;
+    });
+    return pinned;
+  }
+
   /** Bytes put but not yet handed to the engine: what back-pressure looks at. */
   get gatheringBytes(): number {
     return this.pendingBytes;

@@ -20,7 +20,7 @@ export class Gauges {
   leftovers(): string[] {
     return this.nodes.flatMap(({ address, life }) =>
       Object.entries((life?.gauges() ?? {}) as Sample)
-        .filter(([name, value]) => value > 0 && !name.startsWith('cached'))
+        .filter(([name, value]) => value > 0 && !name.includes(' kept '))
         .map(([name, value]) => `${address} still has ${value} ${name}`),
     );
   }

@@ -1,7 +1,8 @@
-import { ALL, DEFAULT, type Level } from '../core/levels.js';
+import { DEFAULT } from '../core/levels.js';
 import { holdings, replicasDiffer, together } from './replicas.js';
 import { join, type Sight } from './sight.js';
 import { WORLD_BEGINS } from './sim-clock.js';
+import type { SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
 
 /** How long what is left to do may take once nothing is wrong any more. */
@@ -21,7 +22,8 @@ export function judge(world: SimWorld): void {
   }
   outwaitClocks(world);
   if (!settles(world, () => hintsLeft(world) === 0)) checker.violation(`${hintsLeft(world)} hints are left`);
-  readAll(world, ALL, () => {});
+  repairAll(world);
+  // What is due to be forgotten, or has expired, goes one after another.
   settles(world, () => replicasDiffer(nodes).length === 0);
   for (const { key, text } of replicasDiffer(nodes)) checker.violation(text, key);
   const left = holdings(nodes);
@@ -29,8 +31,9 @@ export function judge(world: SimWorld): void {
     const holding = left.get(key);
     checker.final(key, holding === undefined ? NOTHING : together(holding, join));
   }
+  compareTrees(world);
   readAgain(world);
-  world.runFor(STEP_MS);
+  settles(world, () => world.gauges.leftovers().length === 0);
   for (const text of world.gauges.leftovers()) checker.violation(text);
   world.renewBudget();
 }
@@ -56,28 +59,46 @@ function hintsLeft({ nodes }: SimWorld): number {
   return nodes.reduce((sum, { life }) => sum + (life?.assembly.hints.count ?? 0), 0);
 }
 
-/** All replicas are the same: whoever is asked, at whatever level, has everything. */
-function readAgain(world: SimWorld): void {
-  const { checker } = world;
-  const floors = new Map(checker.keys.map((key) => [key, checker.floor(key)]));
-  readAll(world, DEFAULT, (key, sight, failure) => {
-    if (failure !== null) checker.violation(`${key} could not be read at the end: ${failure}`, key);
-    else checker.saw(key, sight, floors.get(key));
+/** Every node once repairs all it has with all others that have it. */
+function repairAll(world: SimWorld): void {
+  for (const { address, life } of world.nodes) {
+    let failures: readonly string[] | undefined;
+    life!.assembly.repair.repair(null, (all) => {
+      failures = all;
+    });
+    if (!settles(world, () => failures !== undefined))
+      world.checker.violation(`the repair of ${address} does not end`);
+    for (const failure of failures ?? [])
+      world.checker.violation(`the repair of ${address} failed: ${failure}`);
+  }
+}
+
+/** Nodes that hold the same have the same trees over it. */
+function compareTrees({ nodes, checker }: SimWorld): void {
+  const rootOf = (one: SimNode, other: SimNode): string => {
+    const { assembly, node } = one.life!;
+    const peer = node.topology.members.findIndex(({ busAddress }) => busAddress === other.address);
+    const { a, b } = assembly.repair.rootWith(peer);
+    return `${a} ${b}`;
+  };
+  nodes.forEach((one, i) => {
+    for (const other of nodes.slice(i + 1))
+      if (rootOf(one, other) !== rootOf(other, one))
+        checker.violation(`the trees of ${one.address} and ${other.address} differ`);
   });
 }
 
-/** Reads every key, each at some node. */
-function readAll(
-  world: SimWorld,
-  level: Level,
-  visit: (key: string, sight: Sight, failure: string | null) => void,
-): void {
+/** All replicas are the same: whoever is asked has everything that was ever acknowledged. */
+function readAgain(world: SimWorld): void {
   const { checker, random, nodes } = world;
   let left = checker.keys.length;
   for (const key of checker.keys) {
-    random.pick(nodes).ask({ kind: 'get', keys: [key], value: '', level }, ({ failure, sights }) => {
+    const floor = checker.floor(key);
+    const node = random.pick(nodes);
+    node.ask({ kind: 'get', keys: [key], value: '', level: DEFAULT }, ({ failure, sights }) => {
       left--;
-      visit(key, sights[0] ?? NOTHING, failure);
+      if (failure !== null) checker.violation(`${key} could not be read at the end: ${failure}`, key);
+      else checker.saw(key, sights[0], floor);
     });
   }
   if (!world.runUntil(() => left === 0)) checker.violation(`${left} reads were never answered`);

@@ -151,15 +151,21 @@ export class SimLife {
     return hlcToMs(this.assembly.hlc.latest);
   }
 
-  /** How much of everything it holds now. */
+  /** How much of everything it holds now. What is `kept` may be there when nothing is under way. */
   gauges(): Readonly<Record<string, number>> {
-    const { node, store } = this.assembly;
+    const { node, store, hints, repair, damaged, quarantine } = this.assembly;
     return {
       'requests under way': node.coordinator.inFlight,
       'commands forwarded': node.forwardsUnderWay,
+      'groups coming in': node.replica.openGroups,
+      'records in use': store.pinnedRecords,
       'bytes for the disk': store.gatheringBytes,
-      'cached records': store.cachedRecords,
-      'cached bytes': store.cachedBytes,
+      hints: hints.count,
+      'damaged records': damaged.open,
+      'repairs waiting': node.ready ? repair.totals().waiting : 0,
+      'records kept in the cache': store.cachedRecords,
+      'bytes kept in the cache': store.cachedBytes,
+      'bytes kept in quarantine': quarantine.bytes,
     };
   }
 

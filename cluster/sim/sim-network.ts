@@ -22,13 +22,15 @@ const STRAY_MS = 3000;
 export class SimNetwork {
   observe: NetworkObserver = () => {};
   /** A node closes a connection over a message that makes no sense: never happens between sound nodes. */
-  nonsense: (peer: number, to: SimTransport) => void = () => {};
+  nonsense: (peer: number, to: SimTransport, type: number) => void = () => {};
   /** Changes frames on their way: a test's means to make nodes lie. */
   meddle: (frame: Buffer) => Buffer = (frame) => frame;
   /** One way in ms; by default mostly quick, at times slow. */
   delay: () => number = () => this.usualDelay();
   /** What happens to single messages; null: nothing, as TCP promises. */
   roughness: Roughness | null = null;
+  /** When a message last came out of order or once more: until a while later a node may rightly find no sense in one. */
+  strayedAt = Number.NEGATIVE_INFINITY;
   private readonly processes = new Map<string, SimTransport>();
   private readonly connections = new Set<Connection>();
   private readonly cuts = new Set<string>();
@@ -156,6 +158,7 @@ export class SimNetwork {
     this.queue.after(this.delay() + this.random.between(0, STRAY_MS), () => {
       const from = connection.other(to);
       if (!to.open || !to.up || this.isCut(from.transport.address, to.transport.address)) return;
+      this.strayedAt = this.queue.now;
       this.arrive(connection, to, { kind: 'frame', bytes });
     });
   }

@@ -214,7 +214,7 @@ export class SimTransport implements Transport {
       const start = at + LENGTH_BYTES;
       at = start + bytes.readUInt32BE(at);
       if (this.handlers.onMessage(end.peer, bytes, start, at)) continue;
-      this.network.nonsense(end.peer, this);
+      this.network.nonsense(end.peer, this, bytes[start]);
       this.network.close(connection, end, 'sent a message that makes no sense');
     }
   }

@@ -12,6 +12,8 @@ import { SimRandom } from './sim-random.js';
 import { Timeline } from './timeline.js';
 
 const FORM_WITHIN_MS = 30_000;
+/** What TCP forbids may leave a request behind for so long whose answer then makes no sense. */
+const AFTER_STRAYS_MS = 30_000;
 
 export interface WorldOptions {
   /** The key whose timeline is kept. */
@@ -68,8 +70,11 @@ export class SimWorld {
       this.note(`${from.address}>${to.address} ${bytes}`);
       this.timeline?.parcel(from.address, to.address, parcel);
     };
-    this.network.nonsense = (peer, to) =>
-      this.checker.violation(`${to.address} could not make sense of a message of its peer ${peer}`);
+    this.network.nonsense = (peer, to, type) => {
+      const text = `${to.address} could not make sense of a message of type ${type} of its peer ${peer}`;
+      this.tell(text);
+      if (queue.now - this.network.strayedAt > AFTER_STRAYS_MS) this.checker.violation(text);
+    };
     const seeds = Array.from({ length: nodeCount }, (_, i) => `n${i + 1}:1`);
     const { random, network, checker } = this;
     const log: Log = { info: () => {}, warn: () => {}, error: (_, text) => void this.logged.push(text) };

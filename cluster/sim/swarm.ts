@@ -66,9 +66,11 @@ function chooseSettings(random: SimRandom): { settings: Partial<SimSettings>; le
       requestTimeoutMs: random.pick([500, 2000, 5000]),
       cacheBytes: random.pick([1000, 10_000, 1 << 20]),
       gcGraceMs: random.pick([10_000, 60_000, 72 * HOUR_MS]),
-      hintThrottle: random.pick([1000, 100_000, 10 << 20]),
+      hintThrottle: random.pick([5000, 100_000, 10 << 20]),
       hintWindowSeconds: random.pick([5, 60, 3 * 3600]),
       maxHintsBytes: random.pick([0, 5000, 1 << 20, 1 << 20]),
+      repairIntervalSeconds: random.pick([0, 5, 60, 600]),
+      repairThrottle: random.pick([20_000, 10 << 20]),
     },
   };
 }
