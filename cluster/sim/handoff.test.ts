@@ -38,11 +38,13 @@ function writeKeys(world: SimWorld, round: string): void {
 }
 
 const hintsOf = ({ life }: SimNode): number => life?.assembly.hints.count ?? 0;
+const hasNone = ({ life }: SimNode): boolean =>
+  life?.assembly.hints.loaded === true && life.assembly.hints.count === 0;
 const hintsIn = (world: SimWorld): number => world.nodes.reduce((sum, node) => sum + hintsOf(node), 0);
 
 function expectHealed(world: SimWorld): void {
   world.startAll();
-  const drained = (): boolean => world.whole && hintsIn(world) === 0;
+  const drained = (): boolean => world.whole && world.nodes.every(hasNone);
   expect(world.runUntil(drained, DRAINED_WITHIN_MS)).toBe(true);
   world.runFor(1000);
   expect(replicasDiffer(world.nodes)).toEqual([]);
@@ -78,9 +80,10 @@ describe.each([
       const held = hintsOf(holder);
       holder.crash();
       world.runFor(world.random.below(3000));
-      world.startAll();
-      expect(world.runUntil(() => world.whole)).toBe(true);
+      holder.start();
+      expect(world.runUntil(() => holder.life?.assembly.hints.loaded === true)).toBe(true);
       expect(hintsOf(holder)).toBe(held);
+      world.startAll();
       for (let round = 0; round < 4; round++) {
         world.runFor(world.random.below(1500));
         const one = world.random.pick(world.nodes);
