@@ -171,8 +171,10 @@ describe('a database that does not open', () => {
     expect(existsSync(join(third.dir, 'db.broken-1', 'CURRENT'))).toBe(true);
     const newId = await idOf(third);
     expect(newId).not.toBe(oldId);
-    expect((await writer.command('KV.NODES')).split('$2\r\nup\r\n')).toHaveLength(4);
+    // The others fill it without being told to.
     const reader = await third.connect();
+    await until(async () => (await reader.command('DBSIZE')) === ':400\r\n');
+    expect((await writer.command('KV.NODES')).split('$2\r\nup\r\n')).toHaveLength(4);
     await reader.pipeline(KEYS.map((key) => ['APPEND', key, '!']));
     const values = KEYS.map((key) => bulk(`${key}!`));
     expect(await writer.pipeline(KEYS.map((key) => ['GET', key]))).toEqual(values);

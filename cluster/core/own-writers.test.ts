@@ -47,4 +47,12 @@ describe('the names under which a node writes', () => {
     own.forgot(null);
     expect([own.name(false), own.name(true)]).toEqual([101, HOME]);
   });
+
+  it('change altogether once the disk has lost versions', () => {
+    const own = ownWriters();
+    own.name(false);
+    own.lostSome();
+    expect([own.name(true), own.name(false), own.name(true)]).toEqual([101, 102, 101]);
+    expect(own.madeAnyOf(recordBy(HOME))).toBe(false);
+  });
 });

@@ -205,3 +205,32 @@ it('expired keys are forgotten on every replica as well, and repair brings none 
   world.runFor(REAPED_MS);
   expect([holders(), holders('index')]).toEqual([[], []]);
 });
+
+it('an old value with a stand-in that was away holds the tombstone in place until it has been handed over', () => {
+  world = new SimWorld('reaping', 5, { gcGraceMs: GRACE_MS, sloppy: true, repairIntervalSeconds: 0 });
+  world.form();
+  const [first, , third] = homes();
+  const set = (value: string): void =>
+    void expect(world.ask(first, { kind: 'set', keys: [KEY], value }).failure).toBe(null);
+  set('first');
+  third.crash();
+  world.runFor(8000);
+  set('kept by another');
+  world.runFor(1000);
+  const standIn = world.nodes.find(
+    ({ life }) => life?.store.peek(0, KEY) && life.node.topology.isHome[SLOT] === 0,
+  )!;
+  standIn.crash();
+  third.start();
+  world.runFor(8000);
+  expect(world.ask(first, { kind: 'del', keys: [KEY], level: ALL }).failure).toBe(null);
+  world.runFor(GRACE_MS * 5);
+  for (const { life } of homes()) expect(life!.store.peek(0, KEY)?.record?.siblings).toHaveLength(1);
+  standIn.start();
+  expect(world.runUntil(() => world.whole)).toBe(true);
+  world.runFor(5000);
+  for (const values of seen()) expect(values).not.toContain('kept by another');
+  world.runFor(REAPED_MS);
+  expect([holders(), holders('index')]).toEqual([[], []]);
+  expect(seen()).toEqual([[], [], [], [], []]);
+});
