@@ -8,6 +8,7 @@ import { Recounter } from '../storage/recount.js';
 import { SlotTrees } from '../storage/slot-trees.js';
 import { Summaries } from '../storage/summaries.js';
 import { WriterTable, writerId } from '../storage/writers.js';
+import type { CallHandlers } from './calls.js';
 import { AntiEntropy } from './core/anti-entropy/anti-entropy.js';
 import { ClockGuard } from './core/clock-guard.js';
 import { DamagedRecords } from './core/damaged-records.js';
@@ -41,6 +42,10 @@ export interface ClusterSettings {
   readonly writeQuorum: () => Level;
   /** ms */
   readonly requestTimeout: () => number;
+  /** Requests under way on one node beyond which more are refused. */
+  readonly maxRequests: () => number;
+  /** How far behind a node may be before it refuses requests, ms. */
+  readonly maxLag: () => number;
   /** ms */
   readonly maxClockDrift: () => number;
   /** How often a connected peer is heard that has nothing to say, ms. */
@@ -139,7 +144,7 @@ export class Assembly {
     });
     this.quarantine = new Quarantine(this.store, settings.maxQuarantineBytes);
     this.quarantine.start();
-    const effects = () => this.node.coordinator;
+    const effects = () => this.node.coordinator.reads;
     this.damaged = new DamagedRecords(this.store, this.quarantine, topology, effects, clock, log, {
       forgot: () => own.forgot(null),
       lostSome: () => {
@@ -186,6 +191,8 @@ export class Assembly {
       readQuorum: settings.readQuorum,
       writeQuorum: settings.writeQuorum,
       requestTimeout: settings.requestTimeout,
+      maxRequests: settings.maxRequests,
+      maxLag: settings.maxLag,
       firstRequest: world.firstRequest,
       savedLives: saved.lives,
       clocks,
@@ -253,7 +260,7 @@ export class Assembly {
   }
 
   /** Starts talking. `forwarded` runs a command that another node sent here to be coordinated. */
-  start(forwarded: (payload: string, reply: (answer: string) => void) => void): void {
+  start(forwarded: CallHandlers['forwarded']): void {
     this.node.start({
       forwarded,
       query: (kind, payload, reply) => this.keyspace.answer(kind, payload, reply),

@@ -1,18 +1,23 @@
 import { CORRUPT, decodeRecord } from '../storage/record.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { fnv1a } from '../storage/writers.js';
+import { type CallHandlers, Calls } from './calls.js';
+import { Admission } from './core/admission.js';
 import type { ClockGuard } from './core/clock-guard.js';
 import { Coordinator, type CoordinatorOptions } from './core/coordinator.js';
 import type { Hints } from './core/hints.js';
 import type { HybridClock } from './core/hlc.js';
 import type { Outlived } from './core/lives.js';
 import type { Membership } from './core/membership.js';
+import type { Operation } from './core/operation.js';
 import type { OwnWriters } from './core/own-writers.js';
-import { type CallDone, PeerCalls } from './core/peer-calls.js';
+import type { CallDone } from './core/peer-calls.js';
+import { LOOK_MS } from './core/quorum-reads.js';
 import { Replica } from './core/replica.js';
 import { NOBODY, type Topology } from './core/topology.js';
 import { keepUnwritten } from './core/unwritten.js';
 import type { Clock, Log } from './environment.js';
+import { Forwarder, type TopologyWaiter } from './forwarder.js';
 import { Members, type SavedLives, SELF } from './members.js';
 import { Message } from './messages.js';
 import { type NodePart, TICK_MS } from './part.js';
@@ -25,19 +30,18 @@ export interface NodeOptions extends CoordinatorOptions {
   readonly vnodes: number;
   /** Whether other nodes stand in for dead home replicas. */
   readonly sloppy: boolean;
+  /** Requests under way here beyond which more are refused. */
+  readonly maxRequests: () => number;
+  /** How far behind its ticks may be, ms. */
+  readonly maxLag: () => number;
   readonly savedLives: SavedLives | undefined;
   readonly clocks: ClockGuard;
   /** See `MemberEvents`. */
   readonly outlived: (by: Outlived) => void;
 }
 
-/** What a node does for others beyond records: given by the room above, which alone knows what the payloads mean. */
-export interface NodeServices {
-  /** Runs a forwarded command; `reply` is called once. */
-  forwarded(payload: string, reply: (answer: string) => void): void;
-  /** Answers a question about the whole keyspace. */
-  query(kind: number, payload: string, reply: (answer: string) => void): void;
-}
+const TOO_LATE = 'NOQUORUM the write came to its coordinator too late; it was not applied';
+const NOT_HOME = 'NOQUORUM the write was sent to a node that does not hold its key; it was not applied';
 
 /** A node that was stopped for so long may have been held dead meanwhile, ms: well below what it takes to be suspected. */
 const ABSENCE_MS = 400;
@@ -49,14 +53,17 @@ const ABSENCE_MS = 400;
 export class Node {
   readonly coordinator: Coordinator;
   readonly replica: Replica;
+  readonly forwarder: Forwarder;
+  readonly admission: Admission;
   private readonly members: Members;
   private topologyNow: Topology | undefined;
-  private readonly calls: PeerCalls;
+  private readonly calls: Calls;
   private readonly reader = new FrameReader();
-  private services: NodeServices | undefined;
   private readonly parts: NodePart[] = [];
   private readonly partOf: (NodePart | undefined)[] = [];
   private timer: unknown;
+  private lookTimer: unknown;
+  private stopped = false;
   private tickedAt = 0;
 
   constructor(
@@ -72,8 +79,22 @@ export class Node {
     private readonly options: NodeOptions,
   ) {
     const topology = () => this.topology;
-    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, own, hints, options);
-    this.calls = new PeerCalls(options.firstRequest);
+    this.coordinator = new Coordinator(
+      store,
+      topology,
+      transport,
+      clock,
+      hlc,
+      own,
+      hints,
+      options,
+      this.planLook,
+    );
+    const { firstRequest, requestTimeout } = options;
+    this.admission = new Admission(TICK_MS, options.maxRequests, options.maxLag);
+    const behind = (elapsed: number) => this.admission.behind(elapsed);
+    this.calls = new Calls(transport, clock, firstRequest, requestTimeout, behind);
+    this.forwarder = new Forwarder(topology, this.calls.forward, () => clock.elapsed(), requestTimeout);
     this.replica = new Replica(store, transport, clock, hlc, log, topology, hints);
     const { groups } = this.coordinator;
     store.onCommitBegin = (seq) => groups.commitBegins(seq);
@@ -111,8 +132,8 @@ export class Node {
   }
 
   /** Starts talking. The node may serve once `whenReady` has called back. */
-  start(services: NodeServices): void {
-    this.services = services;
+  start(services: CallHandlers): void {
+    this.calls.serve(services);
     this.transport.attach({
       ...this.members.handlers,
       onMessage: (peer, buffer, start, end) => this.onMessage(peer, buffer, start, end),
@@ -123,7 +144,9 @@ export class Node {
   }
 
   stop(): void {
+    this.stopped = true;
     this.clock.clearTimer(this.timer);
+    this.clock.clearTimer(this.lookTimer);
     for (const part of this.parts) part.stop?.();
   }
 
@@ -146,55 +169,49 @@ export class Node {
     return this.topologyNow;
   }
 
-  /** Where a write of this slot is coordinated: SELF (0), a peer, or NOBODY. */
-  coordinatorOf(slot: number): number {
-    return this.topology.firstLive[slot];
+  /** Why a request that came in at `elapsedMs` is not taken on, before anything is done: a whole error line; or null. */
+  refusal(elapsedMs: number): string | null {
+    // After a pause what came in meanwhile is read before the tick.
+    if (this.admission.behind(elapsedMs) >= ABSENCE_MS) this.noticeAbsence(elapsedMs);
+    return this.admission.refusal(this.coordinator.underWay + this.calls.underWay);
   }
 
-  /** Sends a command to its coordinator. */
-  forward(peer: PeerId, payload: string, done: CallDone): void {
-    this.call(peer, Message.Forward, -1, payload, done);
+  /**
+   * Begins an operation that another node sent here to be coordinated, unless nobody waits for it any more, there is too much to do,
+   * or this node neither is a home replica of its keys nor stands in for one.
+   */
+  takeForwarded(operation: Operation, begin: () => void): void {
+    const now = this.clock.elapsed();
+    const refusal = operation.deadline <= now ? TOO_LATE : this.refusal(now);
+    if (refusal !== null) return operation.finish(refusal);
+    if (this.mayCoordinate(operation)) return begin();
+    // Who sent it has seen somebody die whom this node still sees alive, and in whose place it is to stand.
+    const waiter: TopologyWaiter = {
+      slot: operation.places[0].slot,
+      deadline: operation.deadline,
+      again: () => (this.mayCoordinate(operation) ? begin() : operation.finish(NOT_HOME)),
+      giveUp: () => operation.finish(NOT_HOME),
+    };
+    if (!this.forwarder.hold(waiter)) waiter.giveUp();
+  }
+
+  private mayCoordinate({ places, count }: Operation): boolean {
+    for (let i = 0; i < count; i++) if (!this.topology.holds(places[i].slot)) return false;
+    return true;
   }
 
   /** Asks a peer about the whole keyspace. */
   query(peer: PeerId, kind: number, payload: string, done: CallDone): void {
-    this.call(peer, Message.Query, kind, payload, done);
+    this.calls.query(peer, kind, payload, done);
   }
 
   get forwardsUnderWay(): number {
-    return this.calls.size;
+    return this.calls.underWay;
   }
 
   /** A member that can be asked things. */
   isUp(peer: PeerId): boolean {
     return this.topology.alive[peer] === 1;
-  }
-
-  private call(peer: PeerId, type: number, kind: number, payload: string, done: CallDone): void {
-    const out = this.transport.writer(peer);
-    if (out === undefined) {
-      done(null, 'not-sent');
-      return;
-    }
-    // The other side gives up first, so that its word on what happened can still arrive.
-    const deadline = this.clock.elapsed() + this.options.requestTimeout() * 2;
-    const id = this.calls.begin(peer, deadline, done);
-    out.begin();
-    out.u8(type);
-    out.u32(id);
-    if (kind >= 0) out.u8(kind);
-    out.latin1(payload);
-    if (!out.end()) this.calls.cancel(id);
-  }
-
-  private reply(peer: PeerId, type: number, id: number, answer: string): void {
-    const out = this.transport.writer(peer);
-    if (out === undefined) return;
-    out.begin();
-    out.u8(type);
-    out.u32(id);
-    out.latin1(answer);
-    out.end();
   }
 
   private onMessage(peer: PeerId, buffer: Buffer, start: number, end: number): boolean {
@@ -224,12 +241,12 @@ export class Node {
       case Message.Hint:
         return this.replica.onHint(peer, body);
       case Message.Forward:
-        return this.onForward(peer, body);
+        return this.calls.onForward(peer, body);
       case Message.Query:
-        return this.onQuery(peer, body);
+        return this.calls.onQuery(peer, body);
       case Message.ForwardReply:
       case Message.QueryReply:
-        return this.onReply(peer, body);
+        return this.calls.onReply(peer, body);
       default:
         return this.onPartMessage(type, peer, body);
     }
@@ -263,7 +280,7 @@ export class Node {
     const a = body.u32();
     const b = body.u32();
     if (!body.finished) return false;
-    this.coordinator.answered(peer, id, (read) => read.digest(peer, a, b));
+    this.coordinator.reads.answered(peer, id, (read) => read.digest(peer, a, b));
     return true;
   }
 
@@ -272,7 +289,7 @@ export class Node {
     const bytes = body.bytes(body.left);
     if (!body.ok) return false;
     let garbled = false;
-    this.coordinator.answered(peer, id, (read) => {
+    this.coordinator.reads.answered(peer, id, (read) => {
       if (bytes.length === 0) return read.full(peer, null);
       const record = decodeRecord(fnv1a(read.key), this.store.writers, bytes, 0, bytes.length);
       garbled = record === CORRUPT;
@@ -284,32 +301,7 @@ export class Node {
   private onReadFailed(peer: PeerId, body: FrameReader): boolean {
     const id = body.u32();
     if (!body.finished) return false;
-    this.coordinator.answered(peer, id, (read) => read.lost(peer));
-    return true;
-  }
-
-  private onForward(peer: PeerId, body: FrameReader): boolean {
-    const id = body.u32();
-    const payload = body.latin1();
-    if (!body.finished) return false;
-    this.services?.forwarded(payload, (answer) => this.reply(peer, Message.ForwardReply, id, answer));
-    return true;
-  }
-
-  private onQuery(peer: PeerId, body: FrameReader): boolean {
-    const id = body.u32();
-    const kind = body.u8();
-    const payload = body.latin1();
-    if (!body.finished) return false;
-    this.services?.query(kind, payload, (answer) => this.reply(peer, Message.QueryReply, id, answer));
-    return true;
-  }
-
-  private onReply(peer: PeerId, body: FrameReader): boolean {
-    const id = body.u32();
-    const answer = body.latin1();
-    if (!body.finished) return false;
-    this.calls.answer(peer, id, answer);
+    this.coordinator.reads.answered(peer, id, (read) => read.lost(peer));
     return true;
   }
 
@@ -337,6 +329,7 @@ export class Node {
   setUsable(peer: PeerId, usable: boolean): void {
     this.topology.setAlive(peer, usable);
     if (usable) {
+      this.forwarder.changed();
       for (const part of this.parts) part.peerUp?.(peer);
     } else {
       this.giveUp(peer);
@@ -347,6 +340,7 @@ export class Node {
   private giveUp(peer: PeerId): void {
     this.coordinator.peerDown(peer);
     this.calls.peerDown(peer);
+    if (this.ready) this.forwarder.changed();
   }
 
   /** While this node was stopped others may have coordinated in its place: what it knew to be the newest it must verify again. */
@@ -356,12 +350,20 @@ export class Node {
     if (absence >= ABSENCE_MS) this.topology.trustEpoch++;
   }
 
+  private readonly planLook = (): void => {
+    if (!this.stopped) this.lookTimer = this.clock.setTimer(LOOK_MS, this.look);
+  };
+
+  private readonly look = (): void => this.coordinator.reads.look();
+
   private readonly tick = (): void => {
     const now = this.clock.now();
     const elapsed = this.clock.elapsed();
     if (this.ready) {
       this.noticeAbsence(elapsed);
+      this.admission.tick(elapsed);
       this.coordinator.tick();
+      this.forwarder.tick(elapsed);
       this.replica.expire(elapsed - 2 * this.options.requestTimeout());
       for (const part of this.parts) part.tick?.(now, elapsed);
     }

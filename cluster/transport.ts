@@ -62,6 +62,8 @@ export interface Transport {
   /** Hands every gathered frame to its socket: one write per peer. Called by the node at the end of a turn. */
   flush(): void;
   isUp(peer: PeerId): boolean;
+  /** Connected, but so much is queued that `writer` refuses. */
+  isFull(peer: PeerId): boolean;
   /** Signs of life over the present connection: a count that rises with everything that arrives. 0 when down. */
   signsOf(peer: PeerId): number;
   /** Bytes gathered or handed to the socket and not yet taken by the kernel; 0 when down. */

@@ -1,6 +1,7 @@
 import type { Coordinator } from '../cluster/core/coordinator.js';
 import { Operation } from '../cluster/core/operation.js';
 import { slotOf } from '../cluster/core/slot.js';
+import { doubted } from '../cluster/forwarder.js';
 import { type KeyRecord, STRING, TOMBSTONE, visible } from '../storage/record.js';
 import type { ClientState } from './client.js';
 import type { KeyRef, Value } from './commands/spec.js';
@@ -33,6 +34,8 @@ export class CommandCall extends Operation implements ServerCall {
   /** Its effect is past; only the reply may be outstanding. */
   hasRun = false;
   done = false;
+  /** An earlier try of it, on another node, may have been applied. */
+  doubtful = false;
   /** The error line it gets instead of being run. */
   refusal: string | null = null;
   /** ms with a fraction, for the slow log. */
@@ -59,6 +62,7 @@ export class CommandCall extends Operation implements ServerCall {
     this.hasRun = false;
     this.done = false;
     this.refusal = null;
+    this.doubtful = false;
     this.isLate = false;
     this.indexOfKey = undefined;
     this.reset();
@@ -121,7 +125,7 @@ export class CommandCall extends Operation implements ServerCall {
   finish(failure: string | null): void {
     if (failure !== null) {
       this.reply.take();
-      this.reply.error(failure);
+      this.reply.error(this.doubtful ? doubted(failure) : failure);
     }
     this.markRun();
     this.done = true;

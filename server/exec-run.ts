@@ -95,7 +95,7 @@ export class ExecRun extends Operation implements CallOwner {
   finish(failure: string | null): void {
     this.recordsDone = true;
     if (failure === null) this.finishIfDone();
-    else this.end(failure);
+    else this.conclude(failure);
   }
 
   ran(): void {}
@@ -156,10 +156,10 @@ export class ExecRun extends Operation implements CallOwner {
 
   private finishIfDone(): void {
     if (!this.recordsDone || (!this.aborted && this.unfinished > 0)) return;
-    this.end(this.aborted ? null : this.replies);
+    this.conclude(this.aborted ? null : this.replies);
   }
 
-  private end(outcome: string | null | readonly ReplyBytes[]): void {
+  private conclude(outcome: string | null | readonly ReplyBytes[]): void {
     if (this.over) return;
     this.over = true;
     this.done(outcome);

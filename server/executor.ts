@@ -1,13 +1,12 @@
 import type { Coordinator } from '../cluster/core/coordinator.js';
 import { DEFAULT, type Level, parseLevel, replicasNeeded } from '../cluster/core/levels.js';
-import type { CallFailure } from '../cluster/core/peer-calls.js';
-import { NOBODY, type Node, SELF } from '../cluster/node.js';
-import { encodeCommand } from './call-codec.js';
+import type { Node } from '../cluster/node.js';
 import type { ClientState } from './client.js';
 import { type CallOwner, CommandCall } from './command-call.js';
 import type { KeyRef } from './commands/spec.js';
 import { Errors } from './errors.js';
 import { startFanout } from './fanout.js';
+import { ForwardedCall } from './forwarded-call.js';
 import type { ReplyBytes } from './resp/reply.js';
 import type { ServerContext } from './server-context.js';
 
@@ -70,6 +69,14 @@ export class Executor {
       call.finish(formingText(this.node));
       return;
     }
+    const refusal = this.node.refusal(call.startedAt);
+    if (refusal === null) this.startAdmitted(call);
+    else call.finish(refusal);
+  }
+
+  /** A call with keys that has been let in, or a part of one. */
+  startAdmitted(call: CommandCall): void {
+    const { row } = call;
     if (row.oneKey) call.takeKey(call.argv[1]);
     else if (!this.takeKeys(call)) return;
     const { topology } = this.node;
@@ -96,31 +103,13 @@ export class Executor {
   }
 
   private startOnCoordinator(call: CommandCall): void {
-    const owner = this.node.coordinatorOf(call.places[0].slot);
-    if (owner === SELF) {
-      this.coordinator.begin(call);
-    } else if (owner === NOBODY) {
-      call.finish('NOQUORUM no replica of this key is reachable; the write was not applied');
-    } else {
-      const { db, readLevel, writeLevel, argv } = call;
-      const payload = encodeCommand({ db, resp: call.reply.resp, readLevel, writeLevel }, argv);
-      this.node.forward(owner, payload, (answer, failure) => {
-        if (answer !== null) call.reply.raw(answer);
-        call.finish(failure === null ? null : forwardText(failure));
-      });
-    }
+    const { forwarder } = this.node;
+    if (forwarder.runsHere(call.places[0].slot)) this.coordinator.begin(call);
+    else forwarder.start(new ForwardedCall(this, call));
   }
 }
 
 /** While seeds are missing nothing is served: two halves that each thought they were the cluster would differ for ever. */
 export function formingText(node: Node): string {
   return `CLUSTERDOWN The cluster is forming, waiting for ${node.missing.join(', ') || 'the other members to agree'}`;
-}
-
-export function forwardText(failure: CallFailure): string {
-  if (failure === 'not-sent')
-    return "NOQUORUM the key's coordinator is not reachable; the write was not applied";
-  if (failure === 'timeout')
-    return "NOQUORUM the key's coordinator did not answer in time; the write may have been applied";
-  return "NOQUORUM the connection to the key's coordinator was lost; the write may have been applied";
 }

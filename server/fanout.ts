@@ -1,3 +1,4 @@
+import { doubted } from '../cluster/forwarder.js';
 import type { CallOwner, CommandCall } from './command-call.js';
 import type { Executor } from './executor.js';
 
@@ -15,6 +16,7 @@ class Fanout implements CallOwner {
   /** Where in `argv` the next part begins. */
   private at = 1;
   private underWay = 0;
+  private parts = 0;
   private starting = false;
   private sum = 0;
   private failure: string | null = null;
@@ -63,7 +65,8 @@ class Fanout implements CallOwner {
     part.writeLevel = whole.writeLevel;
     this.at += this.width;
     this.underWay++;
-    executor.start(part);
+    this.parts++;
+    executor.startAdmitted(part);
   }
 
   private end(): void {
@@ -71,6 +74,8 @@ class Fanout implements CallOwner {
       if (this.adds) this.whole.reply.integer(this.sum);
       else this.whole.reply.ok();
     }
+    // What was not done to one key may have been done to another.
+    if (this.failure !== null && this.parts > 1) this.failure = doubted(this.failure, 'a part of it');
     this.whole.finish(this.failure);
   }
 }

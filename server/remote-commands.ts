@@ -1,4 +1,3 @@
-import type { Operation } from '../cluster/core/operation.js';
 import { decodeRequest, encodeOutcome, type RemoteSettings } from './call-codec.js';
 import { ClientState } from './client.js';
 import type { CallOwner, CommandCall } from './command-call.js';
@@ -17,8 +16,9 @@ export class RemoteCommands {
     this.nobody.transaction = new Transaction(this.nobody, executor);
   }
 
-  run(payload: string, reply: (answer: string) => void): void {
-    const { server, coordinator } = this.executor;
+  /** `deadline`: by `Clock.elapsed`; nobody waits for the answer any more from then on. */
+  run(payload: string, deadline: number, reply: (answer: string) => void): void {
+    const { server, node, coordinator } = this.executor;
     const request = decodeRequest(payload, server.table);
     if (request === undefined) return reply('-ERR a garbled command from another node\r\n');
     const now = server.nowMs();
@@ -27,8 +27,8 @@ export class RemoteCommands {
       const run = new ExecRun(this.executor, this.nobody, settings, queued, watches, now, (outcome) => {
         reply(encodeOutcome(outcome));
       });
-      if (this.mayRun(run)) run.start();
-      else run.finish(NOT_HOME);
+      run.deadline = deadline;
+      node.takeForwarded(run, () => run.start());
       return;
     }
     const row = server.table.resolve(request.argv);
@@ -38,21 +38,10 @@ export class RemoteCommands {
     call.init(request.argv, row, this.nobody, new RemoteOwner(reply), now);
     applySettings(call, request.settings);
     call.takeKeys(row.keysOf(call.argv, call.db));
-    if (this.mayRun(call)) coordinator.begin(call);
-    else call.finish(NOT_HOME);
-  }
-
-  /** Only a home replica coordinates, or who stands in for one; the other node may see other nodes alive for a moment. */
-  private mayRun(operation: Operation): boolean {
-    const { topology } = this.executor.node;
-    for (let i = 0; i < operation.count; i++) {
-      if (!topology.holds(operation.places[i].slot)) return false;
-    }
-    return true;
+    call.deadline = deadline;
+    node.takeForwarded(call, () => coordinator.begin(call));
   }
 }
-
-const NOT_HOME = 'NOQUORUM the write was sent to a node that does not hold its key; it was not applied';
 
 class RemoteOwner implements CallOwner {
   constructor(private readonly reply: (answer: string) => void) {}

@@ -109,6 +109,8 @@ async function assemble(
       readQuorum,
       writeQuorum,
       requestTimeout: () => values.requestTimeout,
+      maxRequests: () => values.maxRequests,
+      maxLag: () => values.maxLag,
       maxClockDrift: () => values.maxClockDrift,
       heartbeatInterval: values.heartbeatInterval,
       phiThreshold: () => values.phiThreshold,
@@ -212,7 +214,7 @@ async function assemble(
   // Before the node talks to others: from then on nothing may fail, or dots would have been issued by a start that failed.
   clientPort = await listener.listen(values.host, values.port, values.tcpBacklog);
   const remote = new RemoteCommands(executor);
-  cluster.start((payload, reply) => remote.run(payload, reply));
+  cluster.start((payload, deadline, reply) => remote.run(payload, deadline, reply));
   const secondTimer = setInterval(() => {
     syncEverySecond(values.appendfsync, store, log);
     listener.closeIdle();

@@ -1,13 +1,12 @@
-import { NOBODY, SELF } from '../cluster/node.js';
 import type { KeyRecord } from '../storage/record.js';
-import { decodeOutcome, encodeExec } from './call-codec.js';
 import type { ClientState } from './client.js';
 import type { CommandCall } from './command-call.js';
 import { parseInt32 } from './commands/generic/db-index.js';
 import type { CommandRow } from './commands/table.js';
 import { Errors } from './errors.js';
 import { type ExecDone, ExecRun, fingerprint, type QueuedCommand, type WatchedKey } from './exec-run.js';
-import { type Executor, formingText, forwardText } from './executor.js';
+import { type Executor, formingText } from './executor.js';
+import { ForwardedExec } from './forwarded-exec.js';
 
 /** What MULTI does not queue, as in Redis's `processCommand`. */
 const RUN_INSIDE_MULTI = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
@@ -127,19 +126,12 @@ export class Transaction {
     const run = new ExecRun(executor, client, settings, queued, watches, call.now, done);
     if (run.count === 0) return run.start();
     if (!node.ready) return done(formingText(node));
+    const refusal = node.refusal(call.startedAt);
+    if (refusal !== null) return done(refusal);
     if (node.topology.members.length === 1) return run.start();
     if (queued.some(({ row }) => row.isWrite && !row.hasKeys)) return done(FLUSH_WITH_KEYS);
     if (!run.inOneSlot) return done(Errors.crossSlot);
-    const owner = node.coordinatorOf(run.places[0].slot);
-    if (owner === SELF) return run.start();
-    if (owner === NOBODY) return done('NOQUORUM no replica of these keys is reachable; nothing was applied');
-    const withKeys = queued.filter(({ row }) => row.hasKeys);
-    node.forward(owner, encodeExec(settings, watches, withKeys), (answer, failure) => {
-      if (failure !== null) return done(forwardText(failure));
-      const outcome = decodeOutcome(answer!);
-      if (outcome === null || typeof outcome === 'string') done(outcome);
-      else if (outcome.length !== withKeys.length) done('ERR a garbled answer from another node');
-      else run.startWith(outcome);
-    });
+    if (node.forwarder.runsHere(run.places[0].slot)) return run.start();
+    node.forwarder.start(new ForwardedExec(run, settings, watches, queued, done));
   }
 }

@@ -98,6 +98,10 @@ export class CoreBench {
   now = START_MS;
   /** Peers that cannot be sent anything, though nobody has said that they are down. */
   readonly deaf = new Set<number>();
+  /** Peers for which too much is queued. */
+  readonly crowded = new Set<number>();
+  /** How often it was asked for a look at the reads under way. */
+  looksPlanned = 0;
   readonly standInWriter = this.disk.writers.index(writerId('c'.repeat(32), 0));
   readonly otherWriter = this.disk.writers.index(writerId('b'.repeat(32), 0));
   private readonly frames = new Map<number, FrameWriter>();
@@ -123,7 +127,10 @@ export class CoreBench {
       clearTimer: () => {},
     };
     const transport = {
-      writer: (peer: number) => (this.deaf.has(peer) ? undefined : this.frame(peer)),
+      writer: (peer: number) =>
+        this.deaf.has(peer) || this.crowded.has(peer) ? undefined : this.frame(peer),
+      isUp: (peer: number) => !this.deaf.has(peer),
+      isFull: (peer: number) => this.crowded.has(peer),
     } as unknown as Transport;
     const hlc = new HybridClock(0, () => 60_000);
     const { store } = this;
@@ -136,13 +143,16 @@ export class CoreBench {
       firstRequest: 1,
     };
     const own = new OwnWriters(disk.writer, () => this.standInWriter);
-    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, own, hints, options);
+    const planLook = (): void => {
+      this.looksPlanned++;
+    };
+    this.coordinator = new Coordinator(store, topology, transport, clock, hlc, own, hints, options, planLook);
     this.replica = new Replica(store, transport, clock, hlc, QUIET, topology, hints);
     this.damaged = new DamagedRecords(
       store,
       new Quarantine(store, () => 1 << 20),
       topology,
-      () => this.coordinator,
+      () => this.coordinator.reads,
       clock,
       QUIET,
       { forgot: () => own.forgot(null), lostSome: () => this.lostSome++ },
@@ -245,7 +255,7 @@ export class CoreBench {
     for (const { peer, type, id, value } of sent) {
       const record = records[peer];
       if (type !== Message.Read || record === undefined) continue;
-      this.coordinator.answered(peer, id, (read) => {
+      this.coordinator.reads.answered(peer, id, (read) => {
         if (value === 1) read.full(peer, record);
         else read.digest(peer, digestA(record, writers), digestB(record, writers));
       });

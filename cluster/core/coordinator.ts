@@ -1,20 +1,18 @@
-import type { KeyRecord, VersionType } from '../../storage/record.js';
+import type { VersionType } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
-import { RecordScratch } from '../../storage/record-scratch.js';
 import type { RecordStore } from '../../storage/record-store.js';
-import { fnv1a, type WriterTable } from '../../storage/writers.js';
+import type { WriterTable } from '../../storage/writers.js';
 import type { Clock } from '../environment.js';
-import { Message } from '../messages.js';
 import type { Transport } from '../transport.js';
-import { applyRecord } from './apply.js';
+import { Gates } from './gates.js';
 import type { Hints } from './hints.js';
 import type { HybridClock } from './hlc.js';
-import { KeyRead, type ReadEffects, type ReadOwner } from './key-read.js';
-import { type Level, majority, replicasNeeded } from './levels.js';
+import { type Level, replicasNeeded } from './levels.js';
 import type { Operation } from './operation.js';
 import { hideDamaged, mayOverwrite, showDamaged } from './overwrite.js';
 import type { OwnWriters } from './own-writers.js';
-import type { Topology } from './topology.js';
+import { QuorumReads } from './quorum-reads.js';
+import type { ReplicaSet, Topology } from './topology.js';
 import { recallUnwritten } from './unwritten.js';
 import { highestHlc, supersede } from './version.js';
 import { WriteGroups } from './write-groups.js';
@@ -28,11 +26,9 @@ export interface CoordinatorOptions {
   readonly requestTimeout: () => number;
 }
 
-/** Operations that wait for one key's copy to be read and verified before they may write it, first come first served. */
-interface Gate {
-  readonly entry: RecordEntry;
-  readonly operations: Operation[];
-}
+const NOBODY_CROWDED: readonly number[] = [];
+
+const NOT_IN_THE_LOG = "NOQUORUM this node's disk did not confirm in time what was found; nothing was read";
 
 /**
  * Sees one operation through: fetch its records, run it, make its writes durable on enough replicas.
@@ -41,14 +37,26 @@ interface Gate {
  * in the order they came; `finish(null)` comes only when as many replicas as the operation asked for have its writes in
  * their logs; a failure says truthfully whether the write may have happened.
  */
-export class Coordinator implements ReadEffects {
-  readonly counters = { quorumReads: 0, localReads: 0, repairs: 0, verified: 0, writes: 0, timeouts: 0 };
-  private readonly gates = new Map<RecordEntry, Gate>();
+export class Coordinator {
+  readonly counters = {
+    quorumReads: 0,
+    localReads: 0,
+    speculativeReads: 0,
+    speculationsHeldBack: 0,
+    repairs: 0,
+    verified: 0,
+    writes: 0,
+    timeouts: 0,
+  };
+  /** Operations begun and not ended. */
+  underWay = 0;
   readonly groups: WriteGroups;
-  private readonly reads = new Map<number, { read: KeyRead; peer: number }>();
+  readonly reads: QuorumReads;
+  private readonly gates: Gates;
   /** Reads that saw what is on its way to the log in the group commits `from` to `seq`. */
   private commitWaiters: { from: number; seq: number; operation: Operation }[] = [];
-  private readonly scratch: RecordScratch;
+  /** Peers that are up and take nothing more, as far as it was known at the last tick. */
+  private crowded = NOBODY_CROWDED;
   private nextId: number;
 
   constructor(
@@ -60,15 +68,30 @@ export class Coordinator implements ReadEffects {
     private readonly own: OwnWriters,
     private readonly hints: Hints,
     private readonly options: CoordinatorOptions,
+    /** `reads.look` has to be called in `LOOK_MS`. */
+    planLook: () => void,
   ) {
-    this.scratch = new RecordScratch(store.writers);
     this.nextId = options.firstRequest;
-    this.groups = new WriteGroups(
+    const elapsedMs = () => this.elapsedMs();
+    const takeId = () => this.takeId();
+    this.groups = new WriteGroups(topology, transport, hints, takeId, elapsedMs);
+    this.reads = new QuorumReads(
+      store,
       topology,
       transport,
-      hints,
-      () => this.takeId(),
-      () => clock.elapsed(),
+      this.counters,
+      elapsedMs,
+      takeId,
+      options.requestTimeout,
+      planLook,
+    );
+    this.gates = new Gates(
+      store,
+      this.reads,
+      elapsedMs,
+      () => topology().n === 1,
+      (operation) => this.fetched(operation),
+      this.counters,
     );
   }
 
@@ -76,9 +99,9 @@ export class Coordinator implements ReadEffects {
     return this.store.writers;
   }
 
-  /** Requests under way, for INFO. */
+  /** Everything something is still expected for: requests, and what goes on behind their answers. */
   get inFlight(): number {
-    return this.reads.size + this.gates.size + this.groups.underWay + this.commitWaiters.length;
+    return this.reads.underWay + this.gates.size + this.groups.underWay + this.commitWaiters.length;
   }
 
   /**
@@ -88,10 +111,16 @@ export class Coordinator implements ReadEffects {
   begin(operation: Operation): void {
     operation.coordinator = this;
     operation.pending = 1;
+    this.underWay++;
     const topology = this.topology();
     if (operation.isWrite) this.fetchForWrite(operation, topology);
     else this.fetchForRead(operation, topology);
     this.fetched(operation);
+  }
+
+  /** An operation has ended. */
+  ended(): void {
+    this.underWay--;
   }
 
   /** One of the fetches an operation waited for is there. */
@@ -100,7 +129,7 @@ export class Coordinator implements ReadEffects {
     operation.failure ??= lostWhileWaiting(operation) ?? this.outOfReach(operation);
     if (operation.failure !== null) {
       this.release(operation);
-      operation.finish(operation.failure);
+      operation.end(operation.failure);
       return;
     }
     if (operation.isWrite) recallUnwritten(this.store, operation);
@@ -126,78 +155,22 @@ export class Coordinator implements ReadEffects {
     this.store.put(entry, next);
   }
 
-  // --- effects of quorum reads ---
-
-  ask(read: KeyRead, peer: number, full: boolean): boolean {
-    const out = this.transport.writer(peer);
-    if (out === undefined) return false;
-    const id = this.takeId();
-    out.begin();
-    out.u8(Message.Read);
-    out.u32(id);
-    out.u8(full ? 1 : 0);
-    out.u8(read.db);
-    out.u16(read.slot);
-    out.latin1(read.key);
-    if (!out.end()) return false;
-    this.reads.set(id, { read, peer });
-    return true;
-  }
-
-  repair(read: KeyRead, replica: number, record: KeyRecord): void {
-    const topology = this.topology();
-    // Who only stands in keeps what it was given to hand on, nothing else.
-    if (!topology.homes(read.slot).includes(replica)) return;
-    this.counters.repairs++;
-    if (replica === topology.self) {
-      if (read.entry !== undefined) applyRecord(this.store, read.entry, record);
-      return;
-    }
-    const out = this.transport.writer(replica);
-    if (out === undefined) return;
-    out.begin();
-    out.u8(Message.Repair);
-    out.u8(read.db);
-    out.u16(read.slot);
-    out.latin1(read.key);
-    out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, fnv1a(read.key)));
-    out.end();
-  }
-
-  done(read: KeyRead): void {
-    if (read.entry !== undefined) this.store.unpin(read.entry);
-  }
-
-  /** The answer to a `Read` of ours. */
-  answered(peer: number, id: number, deliver: (read: KeyRead) => void): void {
-    const asked = this.reads.get(id);
-    if (asked === undefined || asked.peer !== peer) return;
-    this.reads.delete(id);
-    deliver(asked.read);
-  }
-
   // --- replicas' answers, time, members ---
 
   /** A member is gone: nothing is expected of it any more. */
   peerDown(peer: number): void {
-    for (const [id, asked] of [...this.reads]) {
-      if (asked.peer !== peer) continue;
-      this.reads.delete(id);
-      asked.read.lost(peer);
-    }
+    this.reads.peerDown(peer);
     this.groups.peerDown(peer);
   }
 
   /** To be called some times a second. */
   tick(): void {
-    const limit = this.clock.elapsed() - this.options.requestTimeout();
-    this.counters.timeouts += this.groups.expire(limit);
-    for (const [id, asked] of [...this.reads]) {
-      if (asked.read.startedMs > limit) continue;
-      this.reads.delete(id);
-      this.counters.timeouts++;
-      asked.read.expire();
-    }
+    const now = this.elapsedMs();
+    this.counters.timeouts += this.groups.expire(now, this.options.requestTimeout());
+    this.reads.expire(now);
+    this.gates.expire(now);
+    this.expireCommitWaiters(now);
+    this.crowded = this.findCrowded();
   }
 
   /** A group commit is in the log, or has failed. */
@@ -207,8 +180,8 @@ export class Coordinator implements ReadEffects {
     this.commitWaiters = [];
     for (const waiter of waiting) {
       if (error !== null && waiter.from <= seq) {
-        waiter.operation.finish(`MISCONF Errors writing to disk: ${error.message}`);
-      } else if (waiter.seq <= seq) waiter.operation.finish(null);
+        waiter.operation.end(`MISCONF Errors writing to disk: ${error.message}`);
+      } else if (waiter.seq <= seq) waiter.operation.end(null);
       else this.commitWaiters.push(waiter);
     }
   }
@@ -249,42 +222,7 @@ export class Coordinator implements ReadEffects {
     operation.pending++;
     this.counters.quorumReads++;
     const { db, slot, key } = operation.places[index];
-    this.startRead(operation, index, db, slot, key, needed, topology);
-  }
-
-  private startRead(
-    owner: ReadOwner,
-    index: number,
-    db: number,
-    slot: number,
-    key: string,
-    needed: number,
-    topology: Topology,
-    isGate = false,
-  ): void {
-    const set = topology.setOf(slot);
-    const liveHomes = set.reachable - set.standIns.length;
-    // The copy of a stand-in is in part: it is an answer only where home replicas are too few.
-    const own = isGate || topology.isHome[slot] === 1 || (set.standsFor !== -1 && liveHomes < needed);
-    const entry = own ? this.store.pin(db, slot, key) : undefined;
-    const read = new KeyRead(
-      owner,
-      index,
-      db,
-      slot,
-      key,
-      entry,
-      topology.self,
-      needed,
-      topology.n,
-      this,
-      (own, waiter) => this.store.load(own, waiter),
-      this.clock.elapsed(),
-    );
-    const candidates: number[] = [];
-    for (const member of topology.homes(slot)) if (topology.alive[member]) candidates.push(member);
-    for (const { member } of set.standIns) candidates.push(member);
-    read.start(candidates);
+    this.reads.start(operation, index, db, slot, key, needed, topology, false);
   }
 
   private fetchForWrite(operation: Operation, topology: Topology): void {
@@ -297,10 +235,10 @@ export class Coordinator implements ReadEffects {
       const entry = this.store.pin(place.db, slot, place.key);
       place.entry = entry;
       if (!entry.gated && this.mayWrite(entry, slot, topology)) continue;
+      if (operation.deadline === 0) operation.deadline = this.elapsedMs() + this.options.requestTimeout();
       // Before the gate opens: it may pass at once.
       operation.pending++;
-      if (entry.gated) this.gates.get(entry)!.operations.push(operation);
-      else this.openGate(entry, operation, topology);
+      this.gates.wait(entry, operation, topology);
     }
     if (this.store.writeError !== null && operation.failure === null) this.checkDisk(operation);
   }
@@ -310,9 +248,12 @@ export class Coordinator implements ReadEffects {
     const topology = this.topology();
     if (!operation.isWrite || topology.n === 1) return null;
     for (let i = 0; i < operation.count; i++) {
-      const { reachable, standsFor } = topology.setOf(operation.places[i].slot);
+      const set = topology.setOf(operation.places[i].slot);
+      const { reachable, standsFor } = set;
       if (reachable < operation.needed)
         return `NOQUORUM ${reachable} of ${operation.needed} needed replicas are reachable; the write was not applied`;
+      if (this.crowded.length > 0 && reachable - this.crowdedOf(set) < operation.needed)
+        return 'OVERLOADED try again, too much is queued for the other replicas; the write was not applied';
       if (standsFor !== -1 && this.hints.full)
         return 'OVERLOADED no more hints can be kept for the home replicas; the write was not applied';
     }
@@ -331,46 +272,22 @@ export class Coordinator implements ReadEffects {
     return entry.verifiedEpoch === topology.trustEpoch && topology.firstLive[slot] === topology.self;
   }
 
-  private openGate(entry: RecordEntry, operation: Operation, topology: Topology): void {
-    const gate: Gate = { entry, operations: [operation] };
-    entry.gated = true;
-    this.gates.set(entry, gate);
-    entry.pins++;
-    if (topology.n === 1) {
-      this.store.load(entry, { loaded: (own) => this.passGate(gate, own.loadFailure) });
-      return;
+  private findCrowded(): readonly number[] {
+    const { members, alive } = this.topology();
+    let crowded: number[] | undefined;
+    for (let member = 0; member < members.length; member++) {
+      if (alive[member] === 0 || !this.transport.isFull(member)) continue;
+      crowded ??= [];
+      crowded.push(member);
     }
-    this.counters.verified++;
-    // Enough replicas that one of them has every acknowledged write, as far as they are alive.
-    const overlap = Math.max(majority(topology.n), topology.n - operation.needed + 1);
-    // A stand-in may know nothing of the key: whoever asks it asks one more.
-    const { reachable, standIns } = topology.setOf(entry.slot);
-    const needed = Math.min(reachable, overlap + standIns.length);
-    const epoch = topology.trustEpoch;
-    const owner: ReadOwner = {
-      readDone: (read, record, failed) => {
-        const failure = failed ?? read.loadFailure;
-        if (failure === null) {
-          if (record !== null) applyRecord(this.store, entry, record);
-          else if (entry.record === undefined) this.store.adoptAbsence(entry);
-          entry.verifiedEpoch = epoch;
-        }
-        this.passGate(gate, failure);
-      },
-    };
-    this.startRead(owner, 0, entry.db, entry.slot, entry.key, needed, topology, true);
+    return crowded ?? NOBODY_CROWDED;
   }
 
-  private passGate(gate: Gate, failure: string | null): void {
-    this.gates.delete(gate.entry);
-    gate.entry.gated = false;
-    const isAlone = this.topology().n === 1;
-    for (const operation of gate.operations) {
-      if (failure !== null && !(isAlone && mayOverwrite(operation, gate.entry)))
-        operation.failure ??= failure;
-      this.fetched(operation);
-    }
-    this.store.unpin(gate.entry);
+  /** How many of the set take nothing more just now, though they are up. */
+  private crowdedOf({ peers, standIns }: ReplicaSet): number {
+    const takesPart = (member: number): boolean =>
+      peers.includes(member) || standIns.some((standIn) => standIn.member === member);
+    return this.crowded.filter(takesPart).length;
   }
 
   private finishRead(operation: Operation): void {
@@ -384,8 +301,18 @@ export class Coordinator implements ReadEffects {
       if (dirtySeq < from) from = dirtySeq;
     }
     // What is not yet in the log must not be seen: the reader would have seen a value that a crash can take back.
-    if (seq > 0) this.commitWaiters.push({ from, seq, operation });
-    else operation.finish(null);
+    if (seq === 0) return operation.end(null);
+    if (operation.deadline === 0) operation.deadline = this.elapsedMs() + this.options.requestTimeout();
+    this.commitWaiters.push({ from, seq, operation });
+  }
+
+  private expireCommitWaiters(now: number): void {
+    const isLate = ({ operation }: { operation: Operation }): boolean => operation.deadline <= now;
+    if (!this.commitWaiters.some(isLate)) return;
+    const late = this.commitWaiters.filter(isLate);
+    this.commitWaiters = this.commitWaiters.filter((waiter) => !isLate(waiter));
+    this.counters.timeouts += late.length;
+    for (const { operation } of late) operation.end(NOT_IN_THE_LOG);
   }
 
   private release(operation: Operation): void {
@@ -393,6 +320,11 @@ export class Coordinator implements ReadEffects {
       const { entry } = operation.places[i];
       if (entry !== undefined) this.store.unpin(entry);
     }
+  }
+
+  /** Whole ms by `Clock.elapsed`: numbers that cost no memory where they are kept. */
+  private elapsedMs(): number {
+    return Math.floor(this.clock.elapsed());
   }
 
   private takeId(): number {

@@ -163,11 +163,12 @@ export class DamagedRecords {
       topology.self,
       topology.n,
       topology.n,
+      false,
       this.effects(),
-      (own, waiter) => store.load(own, waiter),
-      this.clock.elapsed(),
+      Math.floor(this.clock.elapsed()),
     );
-    read.start([...topology.homes(slot)]);
+    const others = [...topology.homes(slot)].filter((home) => home !== topology.self);
+    read.start(others, others.length);
   }
 
   private dropKept(name: string, damaged: Damaged, entry: RecordEntry): void {

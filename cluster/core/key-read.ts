@@ -9,13 +9,18 @@ export interface ReadOwner {
   readDone(read: KeyRead, record: KeyRecord | null, failure: string | null): void;
 }
 
-/** What a read does to the world: carried out by the coordinator. */
+/** What a read does to the world: carried out by `quorum-reads.ts`. */
 export interface ReadEffects {
   readonly writers: WriterTable;
   /** Asks a peer for its digest or its record; false when it cannot be reached. */
   ask(read: KeyRead, peer: number, full: boolean): boolean;
+  /** Fetches the record of this node's own entry. */
+  loadOwn(read: KeyRead, entry: RecordEntry): void;
+  /** That fetch has ended. */
+  ownLoaded(read: KeyRead): void;
   /** Gives a stale replica (this node included) the merged record. */
   repair(read: KeyRead, replica: number, record: KeyRecord): void;
+  /** Nothing is expected any more, not even late answers. */
   done(read: KeyRead): void;
 }
 
@@ -31,16 +36,34 @@ interface Answer {
 /**
  * One key read from R replicas (Dynamo 4.5): the full record from one, digests from the others; where a digest differs the
  * full record is fetched as well, all are merged, and whoever lacked something is repaired without delaying the reply.
+ *
+ * A replica that is late gets a stand-by: one more home replica is asked, and whoever completes the quorum first counts. What
+ * comes after the reply still repairs.
  */
 export class KeyRead implements LoadWaiter {
+  /** By `Clock.elapsed`, as all times here. */
   readonly startedMs: number;
+  /** When it last went on: what it asks is timed from here. */
+  elapsedMs: number;
+  /** The number by which its owner knows the fetch of its own copy. */
+  ownRequest = 0;
   /** Why this node's own copy could not be read, though it may be sound: a whole error line. It must not be written over. */
   loadFailure: string | null = null;
   /** The group commit that carries what this node's own copy said. */
   ownSeq = 0;
+  /** A replica that is up could not be asked: too much is queued for it. */
+  crowded = false;
   private readonly answers: Answer[] = [];
-  private spare: number[] = [];
+  private spare: readonly number[] = [];
+  private nextSpare = 0;
+  /** So many of the first spares are home replicas. */
+  private homes = 0;
+  /** One spare was asked besides those the quorum needs. */
+  private doubled = false;
   private finished = false;
+  /** What the owner was told; kept as long as late answers may have to be held against it. */
+  private told: KeyRecord | null = null;
+  private over = false;
 
   constructor(
     readonly owner: ReadOwner,
@@ -55,35 +78,39 @@ export class KeyRead implements LoadWaiter {
     private needed: number,
     /** Home replicas of the key, dead or alive. */
     private readonly replicas: number,
+    /** This node's own copy has to be among the answers, however long it takes. */
+    private readonly ownIsNeeded: boolean,
     private readonly effects: ReadEffects,
-    /** Fetches the entry's record. */
-    private readonly loadLocal: (entry: RecordEntry, waiter: LoadWaiter) => void,
-    /** By `Clock.elapsed`. */
     elapsedMs: number,
   ) {
     this.startedMs = elapsedMs;
+    this.elapsedMs = elapsedMs;
   }
 
-  /** `candidates`: live home replicas, best first, this node among them when it is one. */
-  start(candidates: readonly number[]): void {
-    this.spare = candidates.filter((replica) => replica !== this.self);
-    if (this.entry !== undefined) {
+  /** `candidates`: others to ask, best first, of which the first `homes` are home replicas. */
+  start(candidates: readonly number[], homes: number): void {
+    this.spare = candidates;
+    this.homes = homes;
+    const { entry } = this;
+    if (entry !== undefined) {
       this.answers.push(this.blank(this.self, true));
-      if (this.entry.record === undefined) this.loadLocal(this.entry, this);
+      if (entry.record === undefined) this.effects.loadOwn(this, entry);
       else this.answers[0].answered = true;
     }
     while (this.answers.length < this.needed) {
-      if (!this.askNext(this.entry === undefined && this.answers.length === 0)) break;
+      if (!this.askNext(entry === undefined && this.answers.length === 0)) break;
     }
     if (this.answers.length < this.needed) this.fail();
     else this.check();
   }
 
   loaded(entry: RecordEntry): void {
-    if (this.finished) return;
-    if (entry.record !== undefined) this.answers[0].answered = true;
-    else if (!this.goWithoutOwn(entry)) return this.fail();
-    this.check();
+    this.effects.ownLoaded(this);
+    const own = this.find(this.self);
+    if (own === undefined) return;
+    if (entry.record === undefined) return this.goWithoutOwn(entry);
+    own.answered = true;
+    this.proceed(own);
   }
 
   digest(replica: number, a: number, b: number): void {
@@ -92,22 +119,23 @@ export class KeyRead implements LoadWaiter {
     answer.answered = true;
     answer.a = a;
     answer.b = b;
-    this.check();
+    this.proceed(answer);
   }
 
   full(replica: number, record: KeyRecord | null): void {
     const answer = this.find(replica);
-    if (answer === undefined || !answer.full) return;
+    if (answer === undefined || answer.answered || !answer.full) return;
     answer.answered = true;
     answer.record = record;
-    this.check();
+    this.proceed(answer);
   }
 
-  /** The replica will not answer: another one is asked, if there is one. */
+  /** The replica will not answer: another one is asked, if the quorum needs it. */
   lost(replica: number): void {
     const at = this.answers.findIndex((answer) => answer.replica === replica && !answer.answered);
-    if (this.finished || at < 0) return;
+    if (at < 0) return;
     const [gone] = this.answers.splice(at, 1);
+    if (this.finished) return this.closeIfComplete();
     while (this.answers.length < this.needed) {
       if (this.askNext(gone.full)) continue;
       this.fail();
@@ -116,80 +144,165 @@ export class KeyRead implements LoadWaiter {
     this.check();
   }
 
+  /** Whether a spare may be asked in addition to this replica, which has not answered yet. */
+  mayDouble(replica: number): boolean {
+    if (this.finished || this.doubled || this.nextSpare >= this.homes) return false;
+    if (replica === this.self && this.ownIsNeeded) return false;
+    const late = this.find(replica);
+    return late !== undefined && !late.answered;
+  }
+
+  /** Asks the next home replica for what the late one was asked. False: it cannot be asked. */
+  double(late: number): boolean {
+    this.doubled = true;
+    return this.askNext(this.find(late)!.full);
+  }
+
+  /** No more waiting. */
   expire(): void {
-    if (!this.finished) this.fail();
+    if (this.finished) this.close();
+    else this.fail();
+  }
+
+  private proceed(answer: Answer): void {
+    if (this.finished) this.takeLate(answer);
+    else this.check();
   }
 
   private check(): void {
     if (this.finished) return;
-    for (const answer of this.answers) if (!answer.answered) return;
-    const own = this.answers[0];
-    if (own.replica === this.self && this.entry?.record === undefined) {
-      // Taken out of the cache again by a group commit that failed.
-      own.answered = false;
-      this.loadLocal(this.entry!, this);
-      return;
+    let answered = 0;
+    let full = false;
+    for (const answer of this.answers) {
+      if (!answer.answered) continue;
+      answered++;
+      if (answer.full) full = true;
     }
-    const { writers } = this.effects;
+    if (answered < this.needed) return;
+    const [first] = this.answers;
+    if (first.replica === this.self) {
+      if (!first.answered && this.ownIsNeeded) return;
+      if (first.answered && this.entry!.record === undefined) {
+        // Taken out of the cache again by a group commit that failed.
+        first.answered = false;
+        this.effects.loadOwn(this, this.entry!);
+        return;
+      }
+    }
+    // The one that was to send the record is late, the others have outrun it.
+    if (!full) return this.askFull(this.answers.find((answer) => answer.answered)!);
+    const merged = this.merged();
+    if (!this.askDiffering(merged)) this.finish(merged);
+  }
+
+  /** What all records that are there make together. */
+  private merged(): KeyRecord | null {
     let merged: KeyRecord | null = null;
-    for (const answer of this.answers) if (answer.full) merged = join(merged, this.recordOf(answer), writers);
-    let differs = false;
+    for (const answer of this.answers)
+      if (answer.answered && answer.full) merged = join(merged, this.recordOf(answer), this.effects.writers);
+    return merged;
+  }
+
+  /** Fetches the record of whoever said that it has another one. False: nobody did. */
+  private askDiffering(merged: KeyRecord | null): boolean {
+    const { writers } = this.effects;
     const a = digestA(merged, writers);
     const b = digestB(merged, writers);
+    let differs = false;
     for (const answer of this.answers) {
-      if (answer.full || (answer.a === a && answer.b === b)) continue;
+      if (!answer.answered || answer.full || (answer.a === a && answer.b === b)) continue;
       differs = true;
       this.askFull(answer);
-      if (this.finished) return;
+      if (this.finished) break;
     }
-    if (differs) return;
-    this.finish(merged);
+    return differs;
   }
 
   private finish(merged: KeyRecord | null): void {
     this.finished = true;
+    const own = this.find(this.self);
     // Before a repair of ours: what came from others is not our log's to confirm.
-    if (this.answers[0].replica === this.self) this.ownSeq = this.entry?.dirtySeq ?? 0;
+    if (own?.answered === true) this.ownSeq = this.entry?.dirtySeq ?? 0;
     if (merged !== null) {
       for (const answer of this.answers) {
-        if (answer.full && !sameRecord(this.recordOf(answer), merged)) {
+        if (answer.answered && answer.full && !sameRecord(this.recordOf(answer), merged))
           this.effects.repair(this, answer.replica, merged);
-        }
       }
     }
-    this.effects.done(this);
+    this.told = merged;
+    this.closeIfComplete();
     this.owner.readDone(this, merged, null);
+  }
+
+  /** An answer behind the reply: who lacks something is repaired, it or those who were quicker. */
+  private takeLate(answer: Answer): void {
+    const { told, effects } = this;
+    const { writers } = effects;
+    if (!answer.full) {
+      if (answer.a === digestA(told, writers) && answer.b === digestB(told, writers)) this.closeIfComplete();
+      else this.askFull(answer);
+      return;
+    }
+    const all = join(told, this.recordOf(answer), writers);
+    if (all !== null) {
+      const toldAll = sameRecord(told, all);
+      for (const { replica, answered } of this.answers) {
+        const lacks = replica === answer.replica ? !sameRecord(this.recordOf(answer), all) : !toldAll;
+        if (answered && lacks) effects.repair(this, replica, all);
+      }
+      this.told = all;
+    }
+    this.closeIfComplete();
   }
 
   private fail(): void {
     this.finished = true;
     const answered = this.answers.filter((answer) => answer.answered).length;
-    this.effects.done(this);
-    const text = `NOQUORUM ${answered} of ${this.needed} needed replicas answered; nothing was read or written`;
+    this.close();
+    const text = this.crowded
+      ? `OVERLOADED try again, too much is queued for the other replicas; ${answered} of ${this.needed} needed answered, nothing was read or written`
+      : `NOQUORUM ${answered} of ${this.needed} needed replicas answered; nothing was read or written`;
     this.owner.readDone(this, null, text);
   }
 
-  /** Our own copy cannot be read and so is no answer: another replica is asked in its place. False: there is none. */
-  private goWithoutOwn(entry: RecordEntry): boolean {
+  private closeIfComplete(): void {
+    for (const answer of this.answers) if (!answer.answered) return;
+    this.close();
+  }
+
+  private close(): void {
+    if (this.over) return;
+    this.over = true;
+    this.answers.length = 0;
+    this.told = null;
+    this.effects.done(this);
+  }
+
+  /** Our own copy cannot be read and so is no answer: another replica is asked in its place. */
+  private goWithoutOwn(entry: RecordEntry): void {
     this.answers.shift();
+    if (this.finished) return this.closeIfComplete();
     // A damaged copy is replaced elsewhere (`damaged-records.ts`). More than all the others have, nobody will ever have again.
     if (entry.loadError === null) this.needed = Math.min(this.needed, this.replicas - 1);
     else this.loadFailure = entry.loadFailure;
     // One of them has to send the record itself.
-    if (this.answers.length >= this.needed) this.askFull(this.answers[0]);
-    while (!this.finished && this.answers.length < this.needed) if (!this.askNext(true)) return false;
-    return true;
+    const { answers } = this;
+    if (answers.length >= this.needed && !answers.some(({ full }) => full)) this.askFull(answers[0]);
+    while (!this.finished && this.answers.length < this.needed) {
+      if (!this.askNext(true)) return this.fail();
+    }
+    this.check();
   }
 
   private askNext(full: boolean): boolean {
-    for (;;) {
-      const replica = this.spare.shift();
-      if (replica === undefined) return false;
+    while (this.nextSpare < this.spare.length) {
+      const replica = this.spare[this.nextSpare++];
       const answer = this.blank(replica, full);
       this.answers.push(answer);
       if (this.effects.ask(this, replica, full)) return true;
       this.answers.pop();
     }
+    return false;
   }
 
   private askFull(answer: Answer): void {
@@ -203,7 +316,6 @@ export class KeyRead implements LoadWaiter {
   }
 
   private find(replica: number): Answer | undefined {
-    if (this.finished) return undefined;
     for (const answer of this.answers) if (answer.replica === replica) return answer;
     return undefined;
   }

@@ -45,6 +45,8 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   writeLevel: Level = DEFAULT;
   /** Unix ms: the moment every expiry in this operation is judged by. */
   now = 0;
+  /** By `Clock.elapsed`: nobody waits for it any more from then on, so it must not be started. 0: the coordinator's usual time from now. */
+  deadline = 0;
   /** The coordinator's: fetches still to come, and what went wrong with one of them. */
   pending = 0;
   failure: string | null = null;
@@ -55,6 +57,7 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   group: WriteGroup | null = null;
   coordinator: {
     fetched(operation: Operation): void;
+    ended(): void;
     damaged(operation: Operation, entry: RecordEntry): void;
   } | null = null;
 
@@ -104,9 +107,16 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
     }
     this.count = 0;
     this.failure = null;
+    this.deadline = 0;
     this.wrote = false;
     this.group = null;
     this.pending = 0;
+  }
+
+  /** The coordinator's word on how it ended. */
+  end(failure: string | null): void {
+    this.coordinator!.ended();
+    this.finish(failure);
   }
 
   /** Does the command's work on the records. Never throws for what a client sent. */

@@ -1,7 +1,8 @@
-/** The answer to a call, or why there is none. `sent` false: the peer has certainly not seen it. */
+/** The answer to a call, or why there is none. */
 export type CallDone = (answer: string | null, failure: CallFailure | null) => void;
 
-export type CallFailure = 'not-sent' | 'connection-lost' | 'timeout';
+/** `crowded`: the peer is up, but too much is queued for it; like `not-sent` and `too-long`, it has certainly not seen the call. */
+export type CallFailure = 'not-sent' | 'crowded' | 'too-long' | 'connection-lost' | 'timeout';
 
 interface OpenCall {
   readonly peer: number;
@@ -36,11 +37,11 @@ export class PeerCalls {
     call.done(answer, null);
   }
 
-  /** Takes back a call that could not be sent. */
+  /** Takes back a call that was too long to be sent. */
   cancel(id: number): void {
     const call = this.open.get(id);
     this.open.delete(id);
-    call?.done(null, 'not-sent');
+    call?.done(null, 'too-long');
   }
 
   peerDown(peer: number): void {
@@ -52,7 +53,7 @@ export class PeerCalls {
   }
 
   private giveUp(which: (call: OpenCall) => boolean, why: CallFailure): void {
-    for (const [id, call] of [...this.open]) {
+    for (const [id, call] of this.open) {
       if (!which(call)) continue;
       this.open.delete(id);
       call.done(null, why);

@@ -12,14 +12,14 @@ export class WriteGroup {
   /** The keys written. */
   readonly entries: RecordEntry[] = [];
   private operations: Operation[] = [];
+  /** When it was sent, by `Clock.elapsed`. */
+  sentMs = 0;
   /** Records sent to each peer; they apply the group only when they have got all. */
   records = 0;
 
   constructor(
     readonly id: number,
     readonly set: ReplicaSet,
-    /** By `Clock.elapsed`. */
-    readonly startedMs: number,
   ) {
     this.acks = new AckCount(set.reachable);
   }
@@ -64,18 +64,36 @@ export class WriteGroup {
     this.operations = still;
     for (const operation of settled) {
       const state = this.acks.state(operation.needed);
-      if (state === 'won') operation.finish(null);
-      else if (state === 'lost') operation.finish(lostText(this.acks, operation.needed, localError));
+      if (state === 'won') operation.end(null);
+      else if (state === 'lost') operation.end(lostText(this.acks, operation.needed, localError));
       else still.push(operation);
     }
     return true;
+  }
+
+  /**
+   * Operations that have waited for `timeoutMs`, or beyond their own deadline, are told that it is not known how they end. Returns how
+   * many. They are timed from the first call on: it comes some times a second.
+   */
+  giveUp(now: number, timeoutMs: number): number {
+    let late = 0;
+    for (const operation of this.operations) {
+      if (operation.deadline === 0) operation.deadline = now + timeoutMs;
+      else if (operation.deadline <= now) late++;
+    }
+    if (late === 0) return 0;
+    const waiting = this.operations;
+    this.operations = waiting.filter((operation) => operation.deadline > now);
+    for (const operation of waiting)
+      if (operation.deadline <= now) operation.end(lostText(this.acks, operation.needed, null));
+    return late;
   }
 
   /** No more waiting: what is not won is lost. */
   expire(): void {
     const left = this.operations;
     this.operations = [];
-    for (const operation of left) operation.finish(lostText(this.acks, operation.needed, null));
+    for (const operation of left) operation.end(lostText(this.acks, operation.needed, null));
   }
 }
 

@@ -6,6 +6,9 @@ import type { Operation } from './operation.js';
 import type { StandIn, Topology } from './topology.js';
 import { WriteGroup } from './write-group.js';
 
+/** Groups that one peer may have yet to answer: it holds as many open at most, and one further behind is served by hints. */
+const MAX_OPEN_PER_PEER = 2048;
+
 /**
  * The writes on their way to their replicas: gathered during a turn, sent while this node's own group commit is handed to the
  * disk, and counted as the answers come.
@@ -16,6 +19,8 @@ import { WriteGroup } from './write-group.js';
 export class WriteGroups {
   private readonly gathering = new Map<object, WriteGroup>();
   private readonly sent = new Map<number, WriteGroup>();
+  /** By peer: groups sent to it and not answered. */
+  private readonly open: number[] = [];
   private readonly groupsOfSeq = new Map<number, WriteGroup[]>();
 
   constructor(
@@ -78,6 +83,7 @@ export class WriteGroups {
     const { self } = this.topology();
     for (const group of groups) {
       for (const entry of group.entries) if (entry.replicate === group) entry.replicate = null;
+      group.sentMs = this.elapsedMs();
       this.sent.set(group.id, group);
       for (const peer of group.set.peers) this.sendEnd(group, peer);
       for (const { member } of group.set.standIns) if (member !== self) this.sendEnd(group, member);
@@ -106,15 +112,22 @@ export class WriteGroups {
     for (const group of [...this.sent.values()]) if (takesPart(group, peer)) this.answer(group, peer, false);
   }
 
-  /** Gives up on groups begun at `limitMs` or before. Returns how many had operations waiting. */
-  expire(limitMs: number): number {
+  /** Gives up on what has waited for `timeoutMs`. Returns how many operations did. To be called some times a second. */
+  expire(now: number, timeoutMs: number): number {
     let late = 0;
-    for (const group of [...this.sent.values()]) {
-      if (group.startedMs > limitMs) continue;
+    // Their group commit waits for one that does not end. They have run, and will be sent.
+    for (const group of this.gathering.values()) late += group.giveUp(now, timeoutMs);
+    for (const group of this.sent.values()) {
+      late += group.giveUp(now, timeoutMs);
+      if (group.sentMs > now - timeoutMs) continue;
       this.sent.delete(group.id);
-      if (group.waiting > 0) late++;
+      late += group.waiting;
       group.expire();
-      for (const peer of participants(group)) if (!group.acks.hasAnswered(peer)) this.missed(group, peer);
+      for (const peer of participants(group)) {
+        if (group.acks.hasAnswered(peer)) continue;
+        this.open[peer]--;
+        this.missed(group, peer);
+      }
     }
     return late;
   }
@@ -123,7 +136,7 @@ export class WriteGroups {
     const set = this.topology().setOf(slot);
     let group = this.gathering.get(set);
     if (group === undefined) {
-      group = new WriteGroup(this.takeId(), set, this.elapsedMs());
+      group = new WriteGroup(this.takeId(), set);
       this.gathering.set(set, group);
     }
     return group;
@@ -137,7 +150,7 @@ export class WriteGroups {
     bytes: Buffer,
     length: number,
   ): void {
-    const out = this.transport.writer(peer);
+    const out = this.hasRoom(peer) ? this.transport.writer(peer) : undefined;
     if (out === undefined) return;
     out.begin();
     out.u8(place === null ? Message.Write : Message.WriteHinted);
@@ -151,7 +164,8 @@ export class WriteGroups {
   }
 
   private sendEnd(group: WriteGroup, peer: number): void {
-    const out = this.transport.writer(peer);
+    const out = this.hasRoom(peer) ? this.transport.writer(peer) : undefined;
+    this.open[peer] = (this.open[peer] ?? 0) + 1;
     if (out !== undefined) {
       out.begin();
       out.u8(Message.WriteEnd);
@@ -162,8 +176,15 @@ export class WriteGroups {
     this.answer(group, peer, false);
   }
 
+  private hasRoom(peer: number): boolean {
+    return (this.open[peer] ?? 0) < MAX_OPEN_PER_PEER;
+  }
+
   private answer(group: WriteGroup, peer: number, ok: boolean): void {
-    if (group.answer(peer, ok) && !ok) this.missed(group, peer);
+    if (group.answer(peer, ok)) {
+      this.open[peer]--;
+      if (!ok) this.missed(group, peer);
+    }
     this.dropIfOver(group);
   }
 

@@ -112,6 +112,8 @@ export class Describer {
           keys: this.keysOf.get(answered) ?? [],
         };
       case Message.Forward: {
+        // The budget.
+        body.u32();
         const { keys } = JSON.parse(body.latin1()) as { keys: string[] };
         this.keysOf.set(asked, keys);
         return { text: `${id}`, keys };

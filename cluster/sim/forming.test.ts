@@ -53,7 +53,7 @@ describe('while the cluster forms, node by node', () => {
       const third = world.nodes.find((node) => !ready().includes(node));
       if (third === undefined) continue;
       const slot = slotOf('key');
-      const one = ready().find(({ life }) => life!.node.coordinatorOf(slot) === SELF)!;
+      const one = ready().find(({ life }) => life!.node.topology.firstLive[slot] === SELF)!;
       const other = ready().find((node) => node !== one)!;
       // What the third lacks comes later than the write.
       world.network.cut(other.address, third.address);

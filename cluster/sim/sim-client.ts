@@ -8,7 +8,7 @@ const RETRY_MS = 100;
 /** Longer than any timeout of ours, a pause of a process and a jump of a clock together. */
 const ANSWER_WITHIN_MS = 90_000;
 /** Failures that say for certain that nothing was written. */
-const SURELY_NOT = /was not applied|nothing was|not-sent|refused|CLUSTERDOWN|not reachable/;
+const SURELY_NOT = /was not applied|nothing was|connection refused|CLUSTERDOWN/;
 
 /** What clients do: how often each of these in comparison with the others. `once` writes a key that nobody writes again. */
 export type Mix = Readonly<Partial<Record<RequestKind | 'once' | 'pair', number>>>;

@@ -9,12 +9,13 @@ import { type Level, QUORUM } from '../core/levels.js';
 import type { Outlived } from '../core/lives.js';
 import { slotOf } from '../core/slot.js';
 import type { Log } from '../environment.js';
-import { NOBODY, type Node, SELF } from '../node.js';
+import type { Node } from '../node.js';
 import { readFacts, type SavedFacts } from '../saved-facts.js';
 import { Turn } from '../turn.js';
 import type { Checker } from './checker.js';
 import { failed, type Outcome, type Request, SimCall } from './sim-call.js';
 import type { ProcessClock } from './sim-clock.js';
+import { SimForward } from './sim-forward.js';
 import { HEARTBEAT_MS } from './sim-network.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimTransport } from './sim-transport.js';
@@ -31,6 +32,8 @@ export interface SimSettings {
   readonly vnodes: number;
   readonly sloppy: boolean;
   readonly requestTimeoutMs: number;
+  readonly maxRequests: number;
+  readonly maxLagMs: number;
   readonly maxClockDriftMs: number;
   readonly phiThreshold: number;
   readonly gossipIntervalMs: number;
@@ -52,6 +55,8 @@ export const USUAL: SimSettings = {
   vnodes: 8,
   sloppy: false,
   requestTimeoutMs: 2000,
+  maxRequests: 20_000,
+  maxLagMs: 1000,
   maxClockDriftMs: 500,
   phiThreshold: 8,
   gossipIntervalMs: 1000,
@@ -99,6 +104,8 @@ export class SimLife {
         readQuorum: () => settings.readQuorum,
         writeQuorum: () => settings.writeQuorum,
         requestTimeout: () => settings.requestTimeoutMs,
+        maxRequests: () => settings.maxRequests,
+        maxLag: () => settings.maxLagMs,
         maxClockDrift: () => settings.maxClockDriftMs,
         heartbeatInterval: HEARTBEAT_MS,
         phiThreshold: () => settings.phiThreshold,
@@ -120,7 +127,7 @@ export class SimLife {
       firstRequest: 1,
       saved,
     });
-    this.assembly.start((payload, reply) => this.forwarded(payload, reply));
+    this.assembly.start((payload, deadline, reply) => this.forwarded(payload, deadline, reply));
     this.syncEverySecond();
   }
 
@@ -180,13 +187,11 @@ export class SimLife {
     if (!node.ready) return done(failed('CLUSTERDOWN'));
     if (request.kind === 'flush') return this.flush(done);
     if (request.kind === 'scan') return this.scan(0, [], done);
+    const refusal = node.refusal(this.parts.clock.elapsed());
+    if (refusal !== null) return done(failed(refusal));
     if (request.kind === 'get') return this.run(request, done);
-    const owner = node.coordinatorOf(slotOf(request.keys[0]));
-    if (owner === SELF) return this.run(request, done);
-    if (owner === NOBODY) return done(failed('NOQUORUM no replica of this key is reachable'));
-    node.forward(owner, JSON.stringify(request), (answer, failure) => {
-      done(answer === null ? failed(`NOQUORUM ${failure}`) : (JSON.parse(answer) as Outcome));
-    });
+    if (node.forwarder.runsHere(slotOf(request.keys[0]))) return this.run(request, done);
+    node.forwarder.start(new SimForward(node.coordinator, request, this.callFor, done));
   }
 
   /** A clean stop; `done` once everything is on disk, or false: it could not be written. */
@@ -212,16 +217,16 @@ export class SimLife {
   }
 
   private run(request: Request, done: (outcome: Outcome) => void): void {
-    const { coordinator } = this.node;
-    coordinator.begin(new SimCall(coordinator, this.parts.checker, request, this.parts.clock.now(), done));
+    this.node.coordinator.begin(this.callFor(request, done));
   }
 
-  private forwarded(payload: string, reply: (answer: string) => void): void {
-    const request = JSON.parse(payload) as Request;
-    const answer = (outcome: Outcome): void => reply(JSON.stringify(outcome));
-    const { topology } = this.node;
-    if (request.keys.every((key) => topology.holds(slotOf(key)))) this.run(request, answer);
-    else answer(failed('NOQUORUM the write was sent to a node that does not hold its key'));
+  private readonly callFor = (request: Request, done: (outcome: Outcome) => void): SimCall =>
+    new SimCall(this.node.coordinator, this.parts.checker, request, this.parts.clock.now(), done);
+
+  private forwarded(payload: string, deadline: number, reply: (answer: string) => void): void {
+    const call = this.callFor(JSON.parse(payload) as Request, (outcome) => reply(JSON.stringify(outcome)));
+    call.deadline = deadline;
+    this.node.takeForwarded(call, () => this.node.coordinator.begin(call));
   }
 
   private syncEverySecond(): void {

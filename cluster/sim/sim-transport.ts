@@ -82,6 +82,10 @@ export class SimTransport implements Transport {
     return this.links[peer] !== undefined;
   }
 
+  isFull(_peer: PeerId): boolean {
+    return false;
+  }
+
   signsOf(peer: PeerId): number {
     return this.links[peer]?.end.signs ?? 0;
   }

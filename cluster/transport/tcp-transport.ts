@@ -142,6 +142,10 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
     return this.byPeer[peer] !== undefined;
   }
 
+  isFull(peer: PeerId): boolean {
+    return this.queuedBytes(peer) >= this.limits.maxQueuedBytes;
+  }
+
   signsOf(peer: PeerId): number {
     return this.byPeer[peer]?.signs ?? 0;
   }

@@ -95,7 +95,21 @@ export interface CommandSpec<C extends Call = Call> {
    * as there is more than one node.
    */
   readonly fanout?: 'sum' | 'ok';
-  /** Whether the effect of this command does not depend on what its keys hold: it may replace even what cannot be read. */
+  /**
+   * Whether the effect of this command does not depend on what its keys hold. So it may replace even what cannot be read; and doing it
+   * twice is as good as once: if it is answered the same as well (see `CommandRow.answersAlike`), it is tried again on another node
+   * when its coordinator was lost before it answered.
+   *
+   * Why that is right for a plain SET whose client has not been answered. The first try was lost; or the second coordinator finds
+   * it on the replicas it reads first, and its own version takes its place; or it turns up later, from a node that was away, as
+   * an older version beside the newer: a sibling with the same value, seen only by who asks for siblings. To its client the
+   * SET took effect somewhere between being sent and being answered, as every write does.
+   *
+   * What it costs: a client that has read the first try's value, and written a newer one before the second try, finds its own
+   * write overwritten by a SET it had already seen. Who sends a command again when its connection breaks, as most clients do,
+   * makes the same choice. Whose point is the order of writes is therefore not marked: what reads before it writes (INCR, APPEND,
+   * SETNX, GETSET, SET with a condition), and transactions.
+   */
   readonly overwrites?: (argv: readonly string[]) => boolean;
   readonly since: string;
   readonly group: CommandGroup;

@@ -22,6 +22,8 @@ export class CommandRow {
   readonly noAuth: boolean;
   /** Refused between MULTI and EXEC. */
   readonly noMulti: boolean;
+  /** Done twice it is answered as if done once. Not DEL, whose sum counts what it found: a second try would answer 0. */
+  readonly answersAlike: boolean;
   readonly subcommands: readonly CommandRow[];
   calls = 0;
   failedCalls = 0;
@@ -41,6 +43,7 @@ export class CommandRow {
     this.oneKey = first === 1 && last === 1 && step === 1 && spec.keysOf === undefined;
     this.alone = !this.hasKeys && !INDEPENDENT.has(spec.name);
     this.noMulti = spec.flags.includes('no_multi');
+    this.answersAlike = spec.fanout !== 'sum';
     this.noAuth = spec.flags.includes('no_auth');
     this.subcommands = (spec.subcommands ?? []).map((sub) => new CommandRow(sub, this));
   }

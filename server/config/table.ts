@@ -169,6 +169,18 @@ export const SETTINGS = {
     { mutable: true, unit: 's' },
   ),
   'request-timeout': row(integer(10, 600_000), '2000', 'How long a request waits for replicas.', mutableMs),
+  'max-requests': row(
+    integer(1, 10_000_000),
+    '20000',
+    'Requests under way on a node, those of other nodes included; beyond it new ones are answered with OVERLOADED at once.',
+    mutable,
+  ),
+  'max-lag': row(
+    integer(100, 600_000),
+    '1000',
+    'A node that is further behind than this, for more than a moment, answers with OVERLOADED.',
+    mutableMs,
+  ),
   'max-pending-write-bytes': row(
     memory(MB, 4 * GB),
     '64mb',

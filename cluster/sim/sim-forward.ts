@@ -1,0 +1,39 @@
+import type { Coordinator } from '../core/coordinator.js';
+import { slotOf } from '../core/slot.js';
+import { doubted, ForwardedRequest } from '../forwarder.js';
+import { failed, type Outcome, type Request, type SimCall } from './sim-call.js';
+
+/** A simulated client's write on its way to its coordinator. */
+export class SimForward extends ForwardedRequest {
+  constructor(
+    private readonly coordinator: Coordinator,
+    private readonly request: Request,
+    private readonly callFor: (request: Request, done: (outcome: Outcome) => void) => SimCall,
+    private readonly done: (outcome: Outcome) => void,
+  ) {
+    super(slotOf(request.keys[0]), request.kind === 'set' || request.kind === 'expiring' ? 'yes' : 'no');
+  }
+
+  payload(): string {
+    return JSON.stringify(this.request);
+  }
+
+  runHere(): void {
+    const call = this.callFor(this.request, (outcome) => this.ended(outcome));
+    call.deadline = this.deadline;
+    this.coordinator.begin(call);
+  }
+
+  answered(answer: string): void {
+    this.ended(JSON.parse(answer) as Outcome);
+  }
+
+  failed(failure: string): void {
+    this.done(failed(failure));
+  }
+
+  private ended(outcome: Outcome): void {
+    const { failure } = outcome;
+    this.done(failure !== null && this.doubtful ? failed(doubted(failure)) : outcome);
+  }
+}
