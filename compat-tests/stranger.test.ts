@@ -7,7 +7,7 @@ import { RingCluster, type RingNode, spawnRingKV, temporaryFolder } from './harn
 
 const SETTINGS = { 'request-timeout': '500', 'heartbeat-interval': '200', 'heartbeat-timeout': '1200' };
 /** How long a node may take to see that others are gone: a request's patience, a heartbeat's, and some for a busy machine. */
-const NOTICED_MS = 500 + 600 + 900;
+const NOTICED_MS = 500 + 1200 + 900;
 
 let ring: RingCluster;
 let nodes: readonly RingNode[];
