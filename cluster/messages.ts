@@ -57,7 +57,7 @@ export const Message = {
   TreeAsk: 24,
   /** request:u32 depth:u8, then sums, each a:u32 b:u32; with depth 3 for each slot databases:u16 (a bit each) and the leaves of these */
   TreeAnswer: 25,
-  /** request:u32 records:u8 db:u8 slot:u16 from:u32 to:u32 hashes:u32... -- a list of the keys with these hashes, or the records of some. */
+  /** request:u32 what:u8 db:u8 slot:u16 from:u32 to:u32 hashes:u32... -- a list of the keys in this range of hashes, or records (`Ask` in `wire.ts`). */
   RangeAsk: 26,
   /** request:u32 end:u32, then for each hash up to `end` hash:u32 a:u32 b:u32 */
   RangeList: 27,

@@ -32,14 +32,14 @@ export function rowsOf({ db, slot, from, to }: HashRange): { from: Buffer; to: B
  * Lists what there is of a range, `max` hashes of it at most, as of one moment. A damaged row is not there.
  *
  * Whole leaves among it are compared with their sums, which are put right should they be wrong: after a record was found
- * damaged, nobody else could know what it had added.
+ * damaged, nobody else could know what it had added. `isSummed` tells whether that could be done.
  */
 export function listRange(
   store: RecordStore,
   summaries: Summaries,
   range: HashRange,
   max: number,
-  done: (error: Error | null, list: RangeList) => void,
+  done: (error: Error | null, list: RangeList, isSummed: boolean) => void,
 ): void {
   store.whenSettled(() => {
     const listing = new Listing(store, summaries, range, max);
@@ -48,8 +48,9 @@ export function listRange(
       rowsOf(range),
       (row, value) => listing.visit(row.hash, row.key, store.decodeRow(row, value)),
       (error) => {
-        if (error !== null) done(error, { end: range.to, hashes: [], a: [], b: [] });
-        else done(null, listing.finish());
+        if (error !== null) return done(error, { end: range.to, hashes: [], a: [], b: [] }, false);
+        const list = listing.finish();
+        done(null, list, listing.rectify(list));
       },
     );
   });
@@ -60,7 +61,7 @@ class Listing {
   /** What the cache holds of this range and the disk does not yet. */
   private readonly ahead = new Map<string, { hash: number; record: KeyRecord | null }>();
   private readonly exact: boolean;
-  private readonly clears: number;
+  private readonly rectified: number;
   private readonly leavesA: number[] = [];
   private readonly leavesB: number[] = [];
   private end: number;
@@ -76,7 +77,7 @@ class Listing {
     this.end = to;
     const ahead = store.aheadOfDisk;
     this.exact = ahead !== undefined;
-    this.clears = summaries.clears;
+    this.rectified = summaries.rectified;
     for (const entry of ahead ?? []) {
       if (entry.db !== db || entry.slot !== slot || entry.hash < from || entry.hash > to) continue;
       this.ahead.set(entry.key, { hash: entry.hash, record: entry.record ?? null });
@@ -105,9 +106,7 @@ class Listing {
     if (hashes.length < all.length) this.end = hashes[hashes.length - 1];
     const a = hashes.map((hash) => this.sums.get(hash)!.a);
     const b = hashes.map((hash) => this.sums.get(hash)!.b);
-    const list = { end: this.end, hashes, a, b };
-    if (this.exact && this.summaries.clears === this.clears) this.rectify(list);
-    return list;
+    return { end: this.end, hashes, a, b };
   }
 
   private add(hash: number, record: KeyRecord): void {
@@ -120,8 +119,10 @@ class Listing {
   }
 
   /** What the trees said at the moment of the listing is taken out of them and what was listed put in; changes since then stay. */
-  private rectify({ hashes, a, b, end }: RangeList): void {
+  rectify({ hashes, a, b, end }: RangeList): boolean {
     const { db, slot, from } = this.range;
+    const { summaries } = this;
+    if (!this.exact || summaries.rectified !== this.rectified) return false;
     const differenceA = this.leavesA.map((sum) => -sum);
     const differenceB = this.leavesB.map((sum) => -sum);
     hashes.forEach((hash, i) => {
@@ -131,7 +132,11 @@ class Listing {
     for (let leaf = leafOf(from); leaf <= leafOf(end); leaf++) {
       const whole = leafRange(leaf);
       if (whole.from < from || whole.to > end) continue;
-      this.summaries.trees.add(db, slot, leaf, differenceA[leaf] | 0, differenceB[leaf] | 0);
+      const more = { a: differenceA[leaf] | 0, b: differenceB[leaf] | 0 };
+      if (more.a === 0 && more.b === 0) continue;
+      summaries.trees.add(db, slot, leaf, more.a, more.b);
+      summaries.rectified++;
     }
+    return true;
   }
 }

@@ -32,7 +32,7 @@ export class Recounter {
 
   constructor(
     private readonly store: RecordStore,
-    private readonly summaries: Summaries,
+    readonly summaries: Summaries,
     private readonly failed: (error: Error) => void,
   ) {
     summaries.onDoubt = (db, slot, hash) => this.doubt(db, slot, leafOf(hash));
@@ -89,12 +89,11 @@ export class Recounter {
       this.summaries,
       { db, slot, ...leafRange(leaf) },
       Number.POSITIVE_INFINITY,
-      (error) => {
+      (error, _list, isSummed) => {
         this.busy = false;
         this.counters.leaves++;
-        if (error === null) return;
-        this.doubt(db, slot, leaf);
-        this.retry(error, now);
+        if (!isSummed) this.doubt(db, slot, leaf);
+        if (error !== null) this.retry(error, now);
       },
     );
   }
@@ -108,7 +107,7 @@ export class Recounter {
         this.busy = false;
         return;
       }
-      const { clears } = this.summaries;
+      const { rectified } = this.summaries;
       this.doubts.clear();
       const before = this.summaries.copy();
       const found = this.summaries.blank();
@@ -122,17 +121,17 @@ export class Recounter {
         { from: dataKeyFrom(0), to: dataKeyFrom(SLOTS) },
         (row, value) => {
           const record = this.store.decodeRow(row, value);
-          if (record === null || newer.has(`${row.db} ${row.key}`)) return this.summaries.clears === clears;
-          if (record !== CORRUPT) found.changed(row.db, row.slot, row.hash, null, record);
+          const isWanted = record !== null && !newer.has(`${row.db} ${row.key}`);
+          if (isWanted && record !== CORRUPT) found.changed(row.db, row.slot, row.hash, null, record);
           // A key that is damaged still counts as one, until something takes its place.
-          else found.counts.changed(row.db, row.slot, row.hash, null, UNKNOWN);
-          return this.summaries.clears === clears;
+          else if (isWanted) found.counts.changed(row.db, row.slot, row.hash, null, UNKNOWN);
+          return this.summaries.rectified === rectified;
         },
         (error) => {
           this.busy = false;
           this.counters.recounts++;
           if (error !== null) this.retry(error, now);
-          else if (this.summaries.clears === clears) this.take(before, found);
+          else if (this.summaries.rectified === rectified) this.take(before, found);
           this.ended();
         },
       );
@@ -142,6 +141,7 @@ export class Recounter {
   private take(before: Summaries, found: Summaries): void {
     this.summaries.addAll(before, -1);
     this.summaries.addAll(found, 1);
+    this.summaries.rectified++;
     this.clears = this.summaries.clears;
   }
 

@@ -13,6 +13,11 @@ export interface SavedSummaries {
 export class Summaries implements RecordObserver {
   /** Databases cleared so far, counting each time. */
   clears = 0;
+  /**
+   * Goes up with everything but a change of a record. Whoever has looked at the summaries and at the disk to put the ones right by the
+   * other must not do so when somebody else has done it meanwhile.
+   */
+  rectified = 0;
   /** A record of this place was found damaged: its leaf has to be summed again. */
   onDoubt: (db: number, slot: number, hash: number) => void = () => {};
 
@@ -29,6 +34,7 @@ export class Summaries implements RecordObserver {
 
   cleared(db: number): void {
     this.clears++;
+    this.rectified++;
     this.counts.cleared(db);
     this.trees.cleared(db);
   }

@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { SLOTS } from '../../storage/key-layout.js';
+import { LiveCounts } from '../../storage/live-counts.js';
 import { type KeyRecord, STRING } from '../../storage/record.js';
+import { Recounter } from '../../storage/recount.js';
+import { Summaries } from '../../storage/summaries.js';
 import { fnv1a, writerId } from '../../storage/writers.js';
 import { hlcFromMs } from '../core/hlc.js';
 import { slotOf } from '../core/slot.js';
+import type { Troubles } from './sim-chaos.js';
 import { WORLD_BEGINS } from './sim-clock.js';
 import type { SimSettings } from './sim-life.js';
 import type { SimNode } from './sim-node.js';
 import { SimWorld } from './sim-world.js';
+import { simulate } from './simulation.js';
 
 const MANUAL: Partial<SimSettings> = { repairIntervalSeconds: 0 };
 const VALUE = 'x'.repeat(100);
@@ -54,7 +59,7 @@ function putOne(node: SimNode, key: string, version: number): void {
 function repair(world: SimWorld, node: SimNode): readonly string[] {
   let ended: readonly string[] | undefined;
   expect(
-    node.life!.repair.repair(null, (failures) => {
+    node.life!.assembly.repair.repair(null, (failures) => {
       ended = failures;
     }),
   ).toBe(true);
@@ -70,7 +75,7 @@ function differingSlots(world: SimWorld): number[] {
   const differing: number[] = [];
   for (let slot = 0; slot < SLOTS; slot++) {
     const sums = [...topology.homes(slot)].map((member) => {
-      const { trees } = lifeOf(member);
+      const { trees } = lifeOf(member).assembly;
       return `${trees.slotA(slot)} ${trees.slotB(slot)}`;
     });
     if (new Set(sums).size > 1) differing.push(slot);
@@ -79,11 +84,13 @@ function differingSlots(world: SimWorld): number[] {
 }
 
 function bytesOf(node: SimNode): number {
-  return node.life!.repair.figures().reduce((sum, one) => sum + one.bytesSent + one.bytesReceived, 0);
+  return node
+    .life!.assembly.repair.figures()
+    .reduce((sum, one) => sum + one.bytesSent + one.bytesReceived, 0);
 }
 
 function figuresOf(node: SimNode) {
-  const all = node.life!.repair.figures();
+  const all = node.life!.assembly.repair.figures();
   return {
     sent: all.reduce((sum, one) => sum + one.keysSent, 0),
     received: all.reduce((sum, one) => sum + one.keysReceived, 0),
@@ -152,7 +159,7 @@ describe('a repair whose peer dies', () => {
     const [whole, stale] = world.nodes;
     put(world, [whole], keys(0, 4000));
     let ended: readonly string[] | undefined;
-    stale.life!.repair.repair(null, (failures) => {
+    stale.life!.assembly.repair.repair(null, (failures) => {
       ended = failures;
     });
     world.runUntil(() => figuresOf(stale).received > 1000, PATIENCE_MS);
@@ -166,6 +173,41 @@ describe('a repair whose peer dies', () => {
     expect(repair(world, stale)).toEqual([]);
     expect(differingSlots(world)).toEqual([]);
     expect(figuresOf(stale).received).toBe(4000);
+  });
+});
+
+describe('after everything that can go wrong', () => {
+  const TROUBLES: Troubles = {
+    faults: [
+      ...['crash', 'clean stop', 'partition', 'one-way cut', 'broken connection', 'lost disk'],
+      ...['full disk', 'rotten disk', 'clock a little off', 'lost, late and repeated messages'],
+    ],
+    everyMs: 1500,
+  };
+
+  it.each([1, 2, 3, 4, 5, 6])(
+    'seed %i: one repair by every node, and all replicas are bit-identical',
+    (seed) => {
+      const { world } = simulate({ seed, nodes: seed % 2 === 0 ? 3 : 5, seconds: 60, troubles: TROUBLES });
+      for (const node of world.nodes) expect(repair(world, node)).toEqual([]);
+      world.runFor(5000);
+      expect(differingSlots(world)).toEqual([]);
+    },
+  );
+
+  it.each([7, 8, 9])('seed %i: what the trees say is what is on the disks', (seed) => {
+    const { world } = simulate({ seed, nodes: 3, seconds: 60, troubles: TROUBLES });
+    world.runFor(10_000);
+    for (const node of world.nodes) {
+      const { trees, store, recounter } = node.life!.assembly;
+      expect(world.runUntil(() => recounter.exact)).toBe(true);
+      const fresh = new Recounter(store, new Summaries(new LiveCounts(SLOTS), trees.blank()), () => {});
+      fresh.start(undefined);
+      expect(world.runUntil(() => fresh.exact)).toBe(true);
+      const counted = fresh.summaries.trees;
+      for (let slot = 0; slot < SLOTS; slot++)
+        expect([trees.slotA(slot), trees.slotB(slot)]).toEqual([counted.slotA(slot), counted.slotB(slot)]);
+    }
   });
 });
 

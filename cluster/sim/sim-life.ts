@@ -1,9 +1,7 @@
 import type { StorageEngine } from '../../storage/engine.js';
 import { STRING } from '../../storage/record.js';
 import type { RecordStore, SyncMode } from '../../storage/record-store.js';
-import type { SlotTrees } from '../../storage/slot-trees.js';
 import { Assembly } from '../assembly.js';
-import type { AntiEntropy } from '../core/anti-entropy/anti-entropy.js';
 import { hlcToMs } from '../core/hlc.js';
 import { type Level, QUORUM } from '../core/levels.js';
 import type { Outlived } from '../core/lives.js';
@@ -137,14 +135,6 @@ export class SimLife {
 
   get store(): RecordStore {
     return this.assembly.store;
-  }
-
-  get trees(): SlotTrees {
-    return this.assembly.trees;
-  }
-
-  get repair(): AntiEntropy {
-    return this.assembly.repair;
   }
 
   /** Whether versions up to this reading are void. */

@@ -1,4 +1,4 @@
-import { rowsOf } from '../../../storage/range-list.js';
+import { type HashRange, rowsOf } from '../../../storage/range-list.js';
 import { CORRUPT, type KeyRecord } from '../../../storage/record.js';
 import type { RecordStore } from '../../../storage/record-store.js';
 import { walkRows } from '../../../storage/row-walk.js';
@@ -10,18 +10,16 @@ export interface Found {
 }
 
 /**
- * Reads the records of the keys of one slot and database that have one of these hashes, in their order; keys of one hash come
- * together. `visit` returns false when it has seen enough. What is damaged is not there.
+ * Reads the records of a range in the order of the keys' hashes, all or those of `wanted` hashes; keys of one hash come together.
+ * `visit` returns false when it has seen enough. What is damaged is not there.
  */
 export function walkHashes(
   store: RecordStore,
-  db: number,
-  slot: number,
-  hashes: readonly number[],
+  range: HashRange,
+  wanted: ReadonlySet<number> | null,
   visit: (hash: number, found: readonly Found[]) => boolean,
   done: (error: Error | null) => void,
 ): void {
-  const wanted = new Set(hashes);
   let hash = -1;
   let found: Found[] = [];
   const next = (): boolean => {
@@ -33,14 +31,14 @@ export function walkHashes(
     let enough = false;
     walkRows(
       store,
-      rowsOf({ db, slot, from: hashes[0], to: hashes[hashes.length - 1] }),
+      rowsOf(range),
       (row, value) => {
         if (row.hash !== hash) {
           enough = !next();
           hash = row.hash;
         }
         if (enough) return false;
-        const record = wanted.has(row.hash) ? store.decodeRow(row, value) : null;
+        const record = wanted === null || wanted.has(hash) ? store.decodeRow(row, value) : null;
         if (record !== null && record !== CORRUPT) found.push({ key: row.key, record });
         return true;
       },
@@ -50,4 +48,9 @@ export function walkHashes(
       },
     );
   });
+}
+
+/** The part of a range in which these hashes are, in their order. */
+export function around(range: HashRange, hashes: readonly number[]): HashRange {
+  return { ...range, from: hashes[0], to: hashes[hashes.length - 1] };
 }

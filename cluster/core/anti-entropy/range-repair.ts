@@ -1,9 +1,10 @@
 import { type HashRange, listRange, type RangeList } from '../../../storage/range-list.js';
-import { type Found, walkHashes } from './hash-walk.js';
+import { around, type Found, walkHashes } from './hash-walk.js';
+import type { DifferingRange } from './leaf-compare.js';
 import { RECORD_BYTES } from './responder.js';
 import type { Session } from './session.js';
 import { NOTHING, type Sum, same } from './shared-slots.js';
-import { End, MAX_HASHES, type SentRecord } from './wire.js';
+import { Ask, End, MAX_HASHES, type SentRecord } from './wire.js';
 
 /**
  * One range of keys made equal with a peer's: both sides' lists are compared, page by page; of the keys that differ the peer's
@@ -23,17 +24,20 @@ export class RangeRepair {
 
   constructor(
     private readonly session: Session,
-    private readonly range: HashRange,
+    private readonly range: DifferingRange,
     private readonly done: () => void,
   ) {}
 
   start(): void {
-    this.nextPage(this.range.from);
+    const { empty, from } = this.range;
+    if (empty === 'ours') this.fetchAll(from);
+    else if (empty === 'theirs') this.pushAll(from);
+    else this.nextPage(from);
   }
 
   private nextPage(from: number): void {
     const rest = { ...this.range, from };
-    this.session.ask((wire, peer, request) => wire.sendRangeAsk(peer, request, rest, null), {
+    this.session.ask((wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.List, rest), {
       list: (theirs) => {
         if (theirs.end < from || theirs.end > rest.to || theirs.hashes.length > MAX_HASHES) return false;
         if (theirs.hashes.length > 0 && theirs.hashes[0] < from) return false;
@@ -69,15 +73,30 @@ export class RangeRepair {
 
   private fetchRecords(wanted: readonly number[]): void {
     if (wanted.length === 0) return this.push(sorted(this.differing));
-    this.afterTaking = null;
-    this.session.ask((wire, peer, request) => wire.sendRangeAsk(peer, request, this.range, wanted), {
+    this.session.ask(
+      (wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.Some, this.range, wanted),
+      {
+        record: (sent) => this.take(sent),
+        end: (_records, upTo) => {
+          const rest = wanted.filter((hash) => hash > upTo);
+          // It has to come on, or it would never end.
+          if (rest.length === wanted.length) return false;
+          this.whenTaken(() => this.fetchRecords(rest));
+          return true;
+        },
+      },
+    );
+  }
+
+  /** We have nothing: no lists are needed. */
+  private fetchAll(from: number): void {
+    const rest = { ...this.range, from };
+    this.session.ask((wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.All, rest), {
       record: (sent) => this.take(sent),
-      end: (_records, upTo) => {
-        const rest = wanted.filter((hash) => hash > upTo);
-        // It has to come on, or it would never end.
-        if (rest.length === wanted.length) return false;
-        this.afterTaking = () => this.fetchRecords(rest);
-        this.goOnWhenTaken();
+      end: (records, upTo) => {
+        if (upTo < from || upTo > rest.to) return false;
+        this.session.progress.keysDiffering += records;
+        this.whenTaken(() => (upTo === rest.to ? this.done() : this.fetchAll(upTo + 1)));
         return true;
       },
     });
@@ -95,6 +114,11 @@ export class RangeRepair {
     return true;
   }
 
+  private whenTaken(goOn: () => void): void {
+    this.afterTaking = goOn;
+    this.goOnWhenTaken();
+  }
+
   private goOnWhenTaken(): void {
     if (this.taking > 0 || this.afterTaking === null || this.session.closed) return;
     const goOn = this.afterTaking;
@@ -102,38 +126,67 @@ export class RangeRepair {
     goOn();
   }
 
+  /** Ours of these, as far as the peer's are not the same. */
   private push(hashes: readonly number[]): void {
     if (hashes.length === 0) return this.pageDone();
-    const { ground, peer } = this.session;
-    const { db, slot } = this.range;
+    const differs = (hash: number, found: readonly Found[]): boolean =>
+      !same(this.sumOf(hash, found), this.differing.get(hash)!);
+    this.send(around(this.range, hashes), new Set(hashes), differs, (upTo) =>
+      this.push(hashes.filter((hash) => hash > upTo)),
+    );
+  }
+
+  /** The peer has nothing: no lists are needed. */
+  private pushAll(from: number): void {
+    const rest = { ...this.range, from };
+    this.send(
+      rest,
+      null,
+      () => {
+        this.session.progress.keysDiffering++;
+        return true;
+      },
+      (upTo) => (upTo === rest.to ? this.done() : this.pushAll(upTo + 1)),
+    );
+  }
+
+  /** Pushes records of a range that `isDue`, about as many as may be under way; `next` is told up to which hash. */
+  private send(
+    range: HashRange,
+    wanted: ReadonlySet<number> | null,
+    isDue: (hash: number, found: readonly Found[]) => boolean,
+    next: (upTo: number) => void,
+  ): void {
+    const { ground, peer, progress } = this.session;
+    const { db, slot } = range;
     const request = this.session.nextRequest();
     let records = 0;
     let bytes = 0;
-    let rest: readonly number[] = [];
+    let upTo = range.to;
     const visit = (hash: number, found: readonly Found[]): boolean => {
       if (this.session.closed) return false;
-      if (same(this.sumOf(hash, found), this.differing.get(hash)!)) return true;
+      if (!isDue(hash, found)) return true;
       for (const one of found) {
         const sent = ground.wire.sendRecord(peer, { request, pushed: true, db, slot, ...one });
         bytes += sent;
         if (sent > 0) records++;
-        else this.session.progress.keysFailed++;
+        else progress.keysFailed++;
       }
       if (bytes < RECORD_BYTES) return true;
-      rest = hashes.filter((later) => later > hash);
+      upTo = hash;
       return false;
     };
     this.session.work((jobDone) => {
-      walkHashes(ground.store, db, slot, hashes, visit, (error) => {
+      walkHashes(ground.store, range, wanted, visit, (error) => {
         jobDone(bytes);
         if (error !== null) this.session.fail(`the disk could not be read: ${error.message}`);
-        else if (!this.session.closed) this.endPush(request, records, rest);
+        else if (records > 0) this.endPush(request, records, () => next(upTo));
+        else if (!this.session.closed) next(upTo);
       });
     });
   }
 
-  private endPush(request: number, records: number, rest: readonly number[]): void {
-    if (records === 0) return this.push(rest);
+  private endPush(request: number, records: number, next: () => void): void {
     this.session.ask(
       (wire, peer) => wire.sendEnd(peer, request, End.Pushed, records),
       {
@@ -141,7 +194,7 @@ export class RangeRepair {
           if (safe > records || changed > records) return false;
           this.session.progress.keysSent += changed;
           this.session.progress.keysFailed += records - safe;
-          this.push(rest);
+          next();
           return true;
         },
       },

@@ -5,10 +5,11 @@ import { LEAVES } from '../../../storage/slot-trees.js';
 import type { Summaries } from '../../../storage/summaries.js';
 import type { FrameReader } from '../../transport/frame-reader.js';
 import type { PeerId } from '../../transport.js';
-import { walkHashes } from './hash-walk.js';
+import { around, type Found, walkHashes } from './hash-walk.js';
 import type { Intake, Taken } from './intake.js';
 import { GROUPS, type SharedSlots, SLOTS_PER_GROUP } from './shared-slots.js';
 import {
+  Ask,
   areRising,
   Depth,
   End,
@@ -100,13 +101,14 @@ export class Responder {
   }
 
   onRangeAsk(peer: PeerId, request: number, body: FrameReader): boolean {
-    const wantsRecords = body.u8() === 1;
+    const what = body.u8();
     const range = { db: body.u8(), slot: body.u16(), from: body.u32(), to: body.u32() };
     const hashes: number[] = [];
     while (body.ok && body.left > 0) hashes.push(body.u32());
-    if (!body.finished || hashes.length > MAX_HASHES || !areRising(hashes) || range.to < range.from)
+    if (!body.finished || what > Ask.All || range.to < range.from || !this.isShared(peer, range.slot))
       return false;
-    if (wantsRecords !== hashes.length > 0 || !this.isShared(peer, range.slot)) return false;
+    if (hashes.length > MAX_HASHES || !areRising(hashes) || (what === Ask.Some) !== hashes.length > 0)
+      return false;
     const { open } = this.stateOf(peer);
     if (open.size >= MAX_OPEN || open.has(request)) return false;
     this.engage(peer, Depth.Leaves);
@@ -118,8 +120,9 @@ export class Responder {
         open.delete(request);
         done(bytes);
       };
-      if (wantsRecords) this.answerRecords(peer, request, range, hashes, finish);
-      else this.answerList(peer, request, range, finish);
+      if (what === Ask.List) this.answerList(peer, request, range, finish);
+      else if (what === Ask.All) this.answerRecords(peer, request, range, null, finish);
+      else this.answerRecords(peer, request, around(range, hashes), new Set(hashes), finish);
     });
     return true;
   }
@@ -218,18 +221,16 @@ export class Responder {
   private answerRecords(
     peer: PeerId,
     request: number,
-    { db, slot }: HashRange,
-    hashes: readonly number[],
+    range: HashRange,
+    wanted: ReadonlySet<number> | null,
     done: (bytes: number) => void,
   ): void {
     const { store, wire } = this.ground;
+    const { db, slot } = range;
     let bytes = 0;
     let records = 0;
-    let upTo = hashes[hashes.length - 1];
-    const visit = (
-      hash: number,
-      found: readonly { key: string; record: SentRecord['record'] }[],
-    ): boolean => {
+    let upTo = range.to;
+    const visit = (hash: number, found: readonly Found[]): boolean => {
       for (const one of found) {
         const sent = wire.sendRecord(peer, { request, pushed: false, db, slot, ...one });
         bytes += sent;
@@ -239,7 +240,7 @@ export class Responder {
       upTo = hash;
       return false;
     };
-    walkHashes(store, db, slot, hashes, visit, (error) => {
+    walkHashes(store, range, wanted, visit, (error) => {
       const what = error === null ? End.Done : End.Cannot;
       done(bytes + wire.sendEnd(peer, request, what, records, upTo));
     });

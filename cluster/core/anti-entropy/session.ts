@@ -1,19 +1,22 @@
-import type { HashRange, RangeList } from '../../../storage/range-list.js';
-import { LEAVES, leafRange } from '../../../storage/slot-trees.js';
+import type { RangeList } from '../../../storage/range-list.js';
+import { LEAVES } from '../../../storage/slot-trees.js';
 import type { FrameReader } from '../../transport/frame-reader.js';
 import type { PeerId } from '../../transport.js';
+import { type DifferingRange, differingRanges, leavesOf } from './leaf-compare.js';
 import { RangeRepair } from './range-repair.js';
 import type { RepairGround } from './responder.js';
-import { GROUPS, NOTHING, type SharedSlots, SLOTS_PER_GROUP, type Sum, same } from './shared-slots.js';
-import { Depth, End, MAX_PLACES, type SentRecord, type Wire } from './wire.js';
+import { GROUPS, type SharedSlots, SLOTS_PER_GROUP, type Sum, same } from './shared-slots.js';
+import { Depth, End, type SentRecord, type Wire } from './wire.js';
 import type { Job } from './worker.js';
 
 /** A step fails when nothing of its answer was heard for so long. */
 const SILENCE_MS = 10_000;
 /** Slots whose leaves are compared at once. */
 const SLOTS_AT_ONCE = 32;
+/** Bits of a mask. */
+const DATABASES = 16;
 /** Ranges under way at once: enough to hide the way to a peer and back. */
-const RANGES_AT_ONCE = 8;
+const RANGES_AT_ONCE = 16;
 
 /** What an answer may bring; false from any of them: it makes no sense. */
 export interface Answers {
@@ -54,9 +57,10 @@ export class Session {
   closed = false;
   private readonly open = new Map<number, Open>();
   private slots: number[] = [];
-  private ranges: HashRange[] = [];
+  private ranges: DifferingRange[] = [];
   private active = 0;
-  private readonly leftOf = new Map<number, number>();
+  /** Leaves have been asked for. */
+  private comparing = false;
 
   constructor(
     readonly peer: PeerId,
@@ -199,46 +203,36 @@ export class Session {
   }
 
   private nextSlots(): void {
-    const slots = this.slots.splice(0, Math.min(SLOTS_AT_ONCE, MAX_PLACES));
-    if (slots.length === 0) return this.close(null, false);
+    const slots = this.slots.splice(0, SLOTS_AT_ONCE);
+    if (slots.length === 0) {
+      if (this.active === 0) this.close(null, false);
+      return;
+    }
+    this.comparing = true;
     this.askTree(Depth.Leaves, slots, (body) => this.onLeaves(slots, body));
   }
 
   private onLeaves(slots: readonly number[], body: FrameReader): boolean {
+    this.comparing = false;
     for (const slot of slots) {
       const used = body.u16();
-      let leaves = 0;
-      for (let db = 0; db < 16; db++) {
+      const ranges: DifferingRange[] = [];
+      for (let db = 0; db < DATABASES; db++) {
         const theirs = ((used >> db) & 1) === 1 ? readLeaves(body) : undefined;
-        leaves += this.findRanges(db, slot, theirs);
+        ranges.push(...differingRanges(this.ground.summaries.trees, db, slot, theirs));
       }
-      if (leaves > 0) this.progress.behind.set(slot, leaves);
-      else this.progress.behind.delete(slot);
+      const { behind } = this.progress;
+      if (ranges.length === 0) behind.delete(slot);
+      else
+        behind.set(
+          slot,
+          ranges.reduce((sum, range) => sum + leavesOf(range), 0),
+        );
+      this.ranges.push(...ranges);
     }
     if (!body.finished) return false;
-    for (const { slot } of this.ranges) this.leftOf.set(slot, (this.leftOf.get(slot) ?? 0) + 1);
     this.pump();
     return true;
-  }
-
-  /** Queues the leaves of a slot that differ, neighbours together; returns how many they are. */
-  private findRanges(db: number, slot: number, theirs: Sum[] | undefined): number {
-    const { trees } = this.ground.summaries;
-    let leaves = 0;
-    let from = -1;
-    for (let leaf = 0; leaf <= LEAVES; leaf++) {
-      const differs =
-        leaf < LEAVES &&
-        !same(theirs?.[leaf] ?? NOTHING, { a: trees.leafA(db, slot, leaf), b: trees.leafB(db, slot, leaf) });
-      if (differs) {
-        leaves++;
-        if (from < 0) from = leaf;
-      } else if (from >= 0) {
-        this.ranges.push({ db, slot, from: leafRange(from).from, to: leafRange(leaf - 1).to });
-        from = -1;
-      }
-    }
-    return leaves;
   }
 
   private pump(): void {
@@ -248,17 +242,16 @@ export class Session {
       this.active++;
       new RangeRepair(this, range, () => this.rangeDone(range)).start();
     }
-    if (this.active === 0 && !this.closed) this.nextSlots();
+    // The next slots are compared before the last ones are done, so that there is always work.
+    if (this.ranges.length < RANGES_AT_ONCE && !this.comparing && !this.closed) this.nextSlots();
   }
 
-  private rangeDone({ slot }: HashRange): void {
+  private rangeDone(range: DifferingRange): void {
     this.active--;
-    const left = (this.leftOf.get(slot) ?? 1) - 1;
-    this.leftOf.set(slot, left);
-    if (left === 0) {
-      this.leftOf.delete(slot);
-      this.progress.behind.delete(slot);
-    }
+    const { behind } = this.progress;
+    const left = (behind.get(range.slot) ?? 0) - leavesOf(range);
+    if (left > 0) behind.set(range.slot, left);
+    else behind.delete(range.slot);
     this.pump();
   }
 }

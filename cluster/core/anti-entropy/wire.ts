@@ -9,6 +9,17 @@ import type { PeerId, Transport } from '../../transport.js';
 /** How far down the tree a question goes. The numbers are on the wire: frozen. */
 export const Depth = { Root: 0, Groups: 1, Slots: 2, Leaves: 3 } as const;
 
+/** What is asked about a range of keys. The numbers are on the wire: frozen. */
+export const Ask = {
+  /** A list. */
+  List: 0,
+  /** The records of some hashes. */
+  Some: 1,
+  /** All records: the asker has none. */
+  All: 2,
+} as const;
+export type Ask = (typeof Ask)[keyof typeof Ask];
+
 /** What a `RepairEnd` says. The numbers are on the wire: frozen. */
 export const End = {
   /** The records pushed with this request were all sent: say when they are in your log. */
@@ -72,15 +83,20 @@ export class Wire {
     return this.send(peer, Message.TreeAnswer, request, write);
   }
 
-  /** `hashes`: the records of these are wanted; null: a list. */
-  sendRangeAsk(peer: PeerId, request: number, range: HashRange, hashes: readonly number[] | null): number {
+  sendRangeAsk(
+    peer: PeerId,
+    request: number,
+    what: Ask,
+    range: HashRange,
+    hashes: readonly number[] = [],
+  ): number {
     return this.send(peer, Message.RangeAsk, request, (out) => {
-      out.u8(hashes === null ? 0 : 1);
+      out.u8(what);
       out.u8(range.db);
       out.u16(range.slot);
       out.u32(range.from);
       out.u32(range.to);
-      for (const hash of hashes ?? []) out.u32(hash);
+      for (const hash of hashes) out.u32(hash);
     });
   }
 
