@@ -64,7 +64,8 @@ const MESSAGE_OVERHEAD = 20;
  * Hinted handoff: sends members that are back what they missed, and lets go of each hint once its record is in their log.
  *
  * Promise: nothing is forgotten that was not acknowledged, except by a home replica about a member that was away longer than
- * `hint-window`, which anti-entropy then brings up to date from that same record.
+ * `hint-window`, which anti-entropy then brings up to date from that same record. A stand-in keeps its copy, which was counted as
+ * its member's, until that member itself has it.
  */
 export class Handoff implements Hints {
   readonly messages: readonly number[] = [Message.HintAck];
@@ -204,13 +205,18 @@ export class Handoff implements Hints {
     const member = this.memberOf.get(line.target);
     const { alive, isHome } = this.topology();
     const isUp = member !== undefined && alive[member] === 1;
-    if (!isUp && member !== undefined && this.mayKeep(member)) return;
+    const isAway = !isUp && member !== undefined;
+    if (isAway && (line.swept || this.mayKeep(member))) return;
     for (let steps = 0; steps < MAX_STEPS && line.hasRoom && this.bucket.open(now); steps++) {
       const hint = line.next();
-      if (hint === undefined) return;
+      if (hint === undefined) {
+        line.swept = isAway;
+        return;
+      }
       if (isUp) this.begin(line, hint, [member]);
       else if (isHome[hint.slot] === 1) this.drop(line, hint);
-      else this.begin(line, hint, this.liveHomes(hint.slot));
+      // What a stand-in has was counted in its member's place: only who is no member any more leaves it to the others.
+      else if (!isAway) this.begin(line, hint, this.liveHomes(hint.slot));
     }
   }
 

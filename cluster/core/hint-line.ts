@@ -18,6 +18,8 @@ export class HintLine {
   underWay = 0;
   /** What was dropped in this absence of the member has been logged. */
   logged = false;
+  /** The member is away for good, and of what is kept for it there is nothing more to drop. */
+  swept = false;
   private walk: IterableIterator<Hint> | undefined;
   private usualBytes = FIRST_GUESS;
   private failures = 0;
@@ -68,5 +70,6 @@ export class HintLine {
     this.walk = undefined;
     this.succeeded();
     this.logged = false;
+    this.swept = false;
   }
 }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { slotOf } from '../core/slot.js';
 import { replicasDiffer } from './replicas.js';
 import type { SimSettings } from './sim-life.js';
 import type { SimNode } from './sim-node.js';
@@ -134,23 +133,17 @@ it('a member that lost its disk is the same member: it gets what was kept for it
   expectHealed(world);
 });
 
-it('past hint-window home replicas drop what they keep, and stand-ins hand it to the home replicas that are there', () => {
+it('past hint-window home replicas drop what they keep; a stand-in keeps it for the member, however long that is away', () => {
   const world = worldOf(51, 5, { sloppy: true, hintWindowSeconds: 60 });
-  const [victim, ...others] = world.nodes;
+  const [victim] = world.nodes;
   victim.crash();
   world.runFor(NOTICED_MS);
   writeKeys(world, 'meanwhile');
-  expect(hintsIn(world)).toBeGreaterThan(20);
+  const kept = hintsIn(world);
+  expect(kept).toBeGreaterThan(20);
   world.runFor(70_000);
-  expect(hintsIn(world)).toBe(0);
-  const { topology } = others[0].life!.node;
-  for (const { disk, address } of others) {
-    for (const { key } of disk.dataRows()) {
-      const slot = slotOf(key.latin1Slice(8));
-      const homes = [...topology.homes(slot)].map((member) => topology.members[member].busAddress);
-      expect(homes).toContain(address);
-    }
-  }
-  const alive = replicasDiffer([...others, victim].filter((node) => node.running));
-  expect(alive).toEqual([]);
+  expect(hintsIn(world)).toBeGreaterThan(0);
+  expect(hintsIn(world)).toBeLessThanOrEqual(kept);
+  victim.start();
+  expectHealed(world);
 });
