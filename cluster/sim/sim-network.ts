@@ -29,7 +29,7 @@ export class SimNetwork {
   delay: () => number = () => this.usualDelay();
   /** What happens to single messages; null: nothing, as TCP promises. */
   roughness: Roughness | null = null;
-  /** When a message last came out of order or once more: until a while later a node may rightly find no sense in one. */
+  /** When a message last went astray, against what TCP promises: until a while later a node may rightly find no sense in one. */
   strayedAt = Number.NEGATIVE_INFINITY;
   private readonly processes = new Map<string, SimTransport>();
   private readonly connections = new Set<Connection>();
@@ -142,8 +142,11 @@ export class SimNetwork {
     const to = connection.other(from);
     if (parcel.kind === 'frame') {
       let bytes = this.meddle(parcel.bytes);
-      if (this.roughness !== null)
-        bytes = roughen(bytes, this.roughness, this.random, (stray) => this.sendStray(connection, to, stray));
+      if (this.roughness !== null) {
+        const sent = bytes;
+        bytes = roughen(sent, this.roughness, this.random, (stray) => this.sendStray(connection, to, stray));
+        if (bytes !== sent) this.strayedAt = this.queue.now;
+      }
       if (bytes.length === 0) return;
       parcel = { kind: 'frame', bytes };
     }
