@@ -21,6 +21,9 @@ const TOLD: ReadonlySet<number> = new Set([
   Message.ForwardReply,
   Message.Hint,
   Message.HintAck,
+  Message.RepairRecord,
+  Message.ReapAsk,
+  Message.ReapAnswer,
 ]);
 
 /** Commands and hints are numbered apart from groups and reads. */
@@ -29,6 +32,8 @@ const SERIES: ReadonlyMap<number, string> = new Map<number, string>([
   [Message.ForwardReply, 'command '],
   [Message.Hint, 'hint '],
   [Message.HintAck, 'hint '],
+  [Message.ReapAsk, 'reap '],
+  [Message.ReapAnswer, 'reap '],
 ]);
 
 /** A message in words, and the keys it is about as far as they are known. */
@@ -111,6 +116,27 @@ export class Describer {
           text: `${id} ${body.u8() === 1 ? 'safe' : 'failed'}`,
           keys: this.keysOf.get(answered) ?? [],
         };
+      case Message.RepairRecord: {
+        const pushed = body.u8() === 1 ? 'pushed' : 'asked for';
+        const { text, keys } = this.keyed(body);
+        return { text: `${id} ${pushed}: ${text}`, keys };
+      }
+      case Message.ReapAsk: {
+        const drop = body.u8() === 1;
+        const keys: string[] = [];
+        for (let left = body.u16(); left > 0; left--) {
+          keys.push(this.place(body));
+          body.u32();
+          body.u32();
+        }
+        this.keysOf.set(asked, keys);
+        return { text: `${id} ${drop ? 'forget' : 'forget?'} ${keys}`, keys };
+      }
+      case Message.ReapAnswer: {
+        const keys = this.keysOf.get(answered) ?? [];
+        const verdicts = body.bytes(body.u16());
+        return { text: `${id} ${keys.map((key, i) => `${key} ${verdicts[i] === 1 ? 'yes' : 'no'}`)}`, keys };
+      }
       case Message.Forward: {
         // The budget.
         body.u32();

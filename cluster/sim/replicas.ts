@@ -8,7 +8,8 @@ export interface Difference {
   readonly text: string;
 }
 
-const DAMAGED = 'damaged';
+/** In the place of what cannot be read. */
+export const DAMAGED = 'damaged';
 
 /** What nodes hold of a key. */
 interface Holding {

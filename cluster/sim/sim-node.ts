@@ -28,6 +28,7 @@ export interface Surroundings {
 
 /** What a copy of a data folder holds. */
 interface Backup {
+  readonly takenAt: number;
   readonly disk: MemoryDisk;
   readonly nodeId: string;
   readonly incarnation: number;
@@ -200,16 +201,17 @@ export class SimNode {
   /** Copies the data folder as it is now. */
   takeBackup(): void {
     const { disk, nodeId, incarnation, starts, clean } = this;
-    this.backup = { disk: disk.copy(), nodeId, incarnation, starts, clean };
+    this.backup = { takenAt: this.world.queue.now, disk: disk.copy(), nodeId, incarnation, starts, clean };
   }
 
-  get hasBackup(): boolean {
-    return this.backup !== undefined;
+  /** How long ago the data folder was copied. */
+  get backupAgeMs(): number {
+    return this.world.queue.now - this.backup!.takenAt;
   }
 
   /** The process is down: the data folder becomes what it was when it was copied. */
   restoreBackup(): void {
-    const { disk, ...facts } = this.backup!;
+    const { disk, takenAt: _, ...facts } = this.backup!;
     this.disk.replace(disk);
     Object.assign(this, facts);
   }

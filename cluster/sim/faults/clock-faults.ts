@@ -51,7 +51,7 @@ function set(world: SimWorld, node: SimNode, ms: number): void {
 /** Its clock is set wrong, and right again some time later. */
 function jump(world: SimWorld, ms: number): boolean {
   const node = world.random.pick(world.nodes);
-  set(world, node, node.skewMs + ms);
+  set(world, node, ms);
   later(world, 100, FAR_MS, () => set(world, node, 0));
   return true;
 }
