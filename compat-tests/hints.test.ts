@@ -4,8 +4,10 @@ import { RingCluster, type RingNode } from './harness/servers.js';
 
 const PATIENCE_MS = 60_000;
 const VALUE = 'x'.repeat(200);
+/** Hints have to do it alone. */
+const NO_REPAIR = { 'repair-interval': '0' };
 /** So slow that the delivery of KEYS takes some seconds. */
-const SLOW = { 'hint-throttle': '20kb' };
+const SLOW = { ...NO_REPAIR, 'hint-throttle': '20kb' };
 const KEYS = 600;
 
 let cluster: RingCluster;
@@ -87,7 +89,7 @@ async function noticed(nodes: readonly RingNode[]): Promise<void> {
 
 describe('a node that was away', { timeout: 180_000 }, () => {
   it('has every key by itself once the hints are drained', async () => {
-    cluster = await RingCluster.start(3);
+    cluster = await RingCluster.start(3, NO_REPAIR);
     const [victim, ...others] = cluster.nodes;
     await victim.process.stop('SIGKILL');
     await noticed(others);
@@ -104,7 +106,7 @@ describe('a node that was away', { timeout: 180_000 }, () => {
   });
 
   it('is shown by KV.HINTS with what it lacks and since when', async () => {
-    cluster = await RingCluster.start(3);
+    cluster = await RingCluster.start(3, NO_REPAIR);
     const [victim, one, two] = cluster.nodes;
     expect(await withConnection(one, (connection) => connection.command('KV.HINTS'))).toBe('*0\r\n');
     await victim.process.stop('SIGKILL');
@@ -119,7 +121,7 @@ describe('a node that was away', { timeout: 180_000 }, () => {
   });
 
   it('gets what stand-ins took in its place; they keep nothing of it', async () => {
-    cluster = await RingCluster.start(5, { sloppy: 'yes' });
+    cluster = await RingCluster.start(5, { ...NO_REPAIR, sloppy: 'yes' });
     const [victim, ...others] = cluster.nodes;
     const keysOn = (node: RingNode): Promise<number> =>
       withConnection(node, async (connection) => {
@@ -145,7 +147,7 @@ describe('a node that was away', { timeout: 180_000 }, () => {
 
 describe('kill -9', { timeout: 180_000 }, () => {
   it('of who keeps the hints, before the delivery, loses none', async () => {
-    cluster = await RingCluster.start(3);
+    cluster = await RingCluster.start(3, NO_REPAIR);
     const [victim, ...others] = cluster.nodes;
     await victim.process.stop('SIGKILL');
     await noticed(others);
