@@ -130,6 +130,40 @@ describe('two replicas that differ in 100 keys', () => {
   });
 });
 
+describe('all nodes told to repair at once', () => {
+  it('take turns, and all are done in the end', () => {
+    const world = formed(9, 5);
+    world.nodes.forEach((node, i) => {
+      put(world, [node], keys(i * 1000, 100));
+    });
+    const ended: (readonly string[])[] = [];
+    for (const { life } of world.nodes)
+      life!.assembly.repair.repair(null, (failures) => ended.push(failures));
+    expect(world.runUntil(() => ended.length === 5, PATIENCE_MS)).toBe(true);
+    expect(ended.flat()).toEqual([]);
+    expect(differingSlots(world)).toEqual([]);
+  });
+
+  it('while clients write: nothing is lost, nobody is told nonsense, and all are equal after it', () => {
+    const world = formed(10, 3);
+    put(world, world.nodes.slice(0, 2), keys(0, 300));
+    let writes = 0;
+    const write = (): void => {
+      world.nodes[writes % 3].ask(
+        { kind: 'set', keys: [`key ${writes % 400}`], value: `v${writes}`, level: 0 },
+        () => {},
+      );
+      if (++writes < 2000) world.queue.after(3, write);
+    };
+    write();
+    for (let i = 0; i < 10; i++) for (const node of world.nodes) expect(repair(world, node)).toEqual([]);
+    expect(world.runUntil(() => writes === 2000)).toBe(true);
+    world.runFor(5000);
+    expect(differingSlots(world)).toEqual([]);
+    expect(world.checker.violations).toEqual([]);
+  });
+});
+
 describe('replicas that are equal', () => {
   it('exchange next to nothing', () => {
     const world = formed(3, 3);
