@@ -15,7 +15,7 @@ export const Message = {
   ReadDigest: 5,
   /** request:u32 record (empty: none) */
   ReadRecord: 6,
-  /** request:u32 text -- this replica cannot answer. */
+  /** request:u32 damaged:u8 -- this replica cannot answer; with 1, since its copy is damaged: nobody will ever read it again. */
   ReadFailed: 7,
   /** db:u8 slot:u16 key record -- a newer record for a stale replica; not acknowledged. */
   Repair: 8,

@@ -271,7 +271,7 @@ export class Node {
     const group = body.u32();
     const ok = body.u8() === 1;
     if (!body.finished) return false;
-    this.coordinator.groups.acknowledged(peer, group, ok);
+    this.coordinator.acknowledged(peer, group, ok);
     return true;
   }
 
@@ -300,8 +300,9 @@ export class Node {
 
   private onReadFailed(peer: PeerId, body: FrameReader): boolean {
     const id = body.u32();
+    const isDamaged = body.u8() === 1;
     if (!body.finished) return false;
-    this.coordinator.reads.answered(peer, id, (read) => read.lost(peer));
+    this.coordinator.reads.answered(peer, id, (read) => (isDamaged ? read.damaged(peer) : read.lost(peer)));
     return true;
   }
 

@@ -29,7 +29,7 @@ describe('a node whose data folder was set back to an old backup', () => {
     cpSync(backup, first.dir, { recursive: true });
     await Promise.all([first.start(), third.start()]);
     await first.process.says(/goes on under a new incarnation/);
-    await first.process.says(/ready in[^]*ready in/);
+    await first.process.says(/ready in[\s\S]*ready in/);
     await Promise.all([first.serves(), second.serves(), third.serves()]);
     const appender = await first.connect();
     await appender.pipeline(KEYS.map((key) => ['APPEND', key, '!']));

@@ -172,7 +172,7 @@ describe('a wrong setting', () => {
     ['an unknown name', { nonsense: '1' }, "unknown setting 'RINGKV_NONSENSE' in the environment"],
     ['too high a level', { replicas: '3', 'read-quorum': '4' }, 'read-quorum is 4, but replicas is only 3'],
     ['no secret', { seeds: '127.0.0.1:9,127.0.0.1:10' }, 'cluster-secret is empty'],
-    ['a heartbeat', { 'heartbeat-timeout': '600' }, 'heartbeat-timeout is 600 ms, it must be at least'],
+    ['a heartbeat', { 'heartbeat-timeout': '400' }, 'heartbeat-timeout is 400 ms, it must be at least'],
     [
       'a bad seed',
       { seeds: 'here' },

@@ -104,6 +104,8 @@ export class CoreBench {
   looksPlanned = 0;
   readonly standInWriter = this.disk.writers.index(writerId('c'.repeat(32), 0));
   readonly otherWriter = this.disk.writers.index(writerId('b'.repeat(32), 0));
+  /** Sent, and not yet looked at. */
+  private readonly unread: Sent[] = [];
   private readonly frames = new Map<number, FrameWriter>();
   private readonly scratch = new RecordScratch(this.disk.writers);
 
@@ -228,7 +230,7 @@ export class CoreBench {
 
   /** What was sent since the last call. */
   sent(): Sent[] {
-    const all: Sent[] = [];
+    const all = this.unread.splice(0);
     for (const [peer, frame] of this.frames) {
       const bytes = frame.take();
       for (let at = 0; at < bytes.length; ) {
@@ -246,7 +248,9 @@ export class CoreBench {
 
   /** Every `Read` sent since is answered by its peer with what `records` says it has. */
   answerReads(records: Readonly<Record<number, KeyRecord | null>>): void {
-    this.answer(this.sent(), records);
+    const sent = this.sent();
+    this.unread.push(...sent.filter(({ type }) => type !== Message.Read));
+    this.answer(sent, records);
   }
 
   /** The same for what was sent before; peers that are not named do not answer. */
@@ -260,6 +264,13 @@ export class CoreBench {
         else read.digest(peer, digestA(record, writers), digestB(record, writers));
       });
     }
+  }
+
+  /** Every group of writes sent since is confirmed, or not, by its peer. Returns how many. */
+  confirmAll(ok = true): number {
+    const ends = this.sent().filter(({ type }) => type === Message.WriteEnd);
+    for (const { peer, id } of ends) this.coordinator.acknowledged(peer, id, ok);
+    return ends.length;
   }
 
   /** A peer sends one record of a group, or its end. */

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { KeyRecord } from '../../storage/record.js';
 import { Message } from '../messages.js';
 import { CoreBench } from './coordinator.test-support.js';
 
@@ -65,6 +66,7 @@ describe('a quorum read whose own copy cannot be read', () => {
     bench.disk.settle();
     bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('new', 2) });
     bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('new', 2) });
+    bench.confirmAll();
     expect(read.found).toEqual(['new']);
   });
 
@@ -134,8 +136,84 @@ describe('a quorum read whose own copy cannot be read', () => {
     bench.disk.settle();
     for (let i = 0; i < 3; i++) bench.answerReads({ 1: bench.record('a', 1), 2: bench.record('a', 1) });
     bench.disk.settle();
+    bench.confirmAll();
     expect(read.found).toEqual(['b']);
     expect(bench.load('k')).toBe('b');
+  });
+});
+
+describe('copies that are damaged elsewhere', () => {
+  const answerWith = (damaged: readonly number[], others: KeyRecord): void => {
+    for (const { peer, type, id, value } of bench.sent()) {
+      if (type !== Message.Read) continue;
+      bench.coordinator.reads.answered(peer, id, (read) => {
+        if (damaged.includes(peer)) read.damaged(peer);
+        else if (value === 1) read.full(peer, others);
+        else read.digest(peer, 1, 1);
+      });
+    }
+  };
+
+  it('are made up for by all the others, at ALL as well', () => {
+    bench.inCache('k', bench.record('old', 1));
+    const read = bench.begin('k', null, -2);
+    for (let i = 0; i < 3; i++) answerWith([1], bench.record('new', 2));
+    expect(read.found).toEqual(['new']);
+  });
+
+  it('leave the last word to the one that can be read', () => {
+    bench.inCache('k', bench.record('left', 1));
+    const read = bench.begin('k', null);
+    for (let i = 0; i < 3; i++) answerWith([1, 2], bench.record('never', 2));
+    expect(read.found).toEqual(['left']);
+  });
+});
+
+describe('a read at a quorum of a cluster that is not sloppy', () => {
+  const differ = (): ReturnType<CoreBench['begin']> => {
+    bench.inCache('k', bench.record('new', 2));
+    bench.sent();
+    const read = bench.begin('k', null);
+    for (let i = 0; i < 2; i++) bench.answerReads({ 1: bench.record('old', 1), 2: bench.record('old', 1) });
+    return read;
+  };
+
+  it('tells what it found only once every later quorum will find it too', () => {
+    const read = differ();
+    expect(read.found).toEqual([]);
+    expect(bench.confirmAll()).toBe(1);
+    expect(read.found).toEqual(['new']);
+    expect(bench.coordinator.inFlight).toBe(0);
+  });
+
+  it('gives it to another home replica when the stale one does not take it', () => {
+    const read = differ();
+    bench.confirmAll(false);
+    expect(read.found).toEqual([]);
+    bench.confirmAll();
+    expect(read.found).toEqual(['new']);
+  });
+
+  it('fails when nobody takes it, and when the answer does not come', () => {
+    const read = differ();
+    bench.confirmAll(false);
+    bench.confirmAll(false);
+    expect(read.ends).toEqual([expect.stringContaining('could not be confirmed')]);
+    const late = differ();
+    bench.now += 5000;
+    bench.coordinator.tick();
+    expect(late.ends).toEqual([expect.stringContaining('could not be confirmed')]);
+    expect(bench.coordinator.inFlight).toBe(0);
+  });
+
+  it('does not wait where all agree, nor at ONE, nor in a sloppy cluster', () => {
+    bench.inCache('k', bench.record('new', 2));
+    const read = bench.begin('k', null);
+    bench.answerReads({ 1: bench.record('new', 2), 2: bench.record('new', 2) });
+    expect(read.ends).toEqual([null]);
+    expect(bench.begin('k', null, 1).ends).toEqual([null]);
+    bench = new CoreBench(3, true);
+    expect(differ().ends).toEqual([null]);
   });
 });
 

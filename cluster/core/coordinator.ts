@@ -157,6 +157,12 @@ export class Coordinator {
 
   // --- replicas' answers, time, members ---
 
+  /** A replica's word on a group of writes, or on a record that a read has put back. */
+  acknowledged(peer: number, id: number, ok: boolean): void {
+    if (!this.groups.acknowledged(peer, id, ok))
+      this.reads.answered(peer, id, (read) => read.confirmed(peer, ok));
+  }
+
   /** A member is gone: nothing is expected of it any more. */
   peerDown(peer: number): void {
     this.reads.peerDown(peer);

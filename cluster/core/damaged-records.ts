@@ -164,6 +164,7 @@ export class DamagedRecords {
       topology.n,
       topology.n,
       false,
+      0,
       this.effects(),
       Math.floor(this.clock.elapsed()),
     );

@@ -20,6 +20,8 @@ export interface ReadEffects {
   ownLoaded(read: KeyRead): void;
   /** Gives a stale replica (this node included) the merged record. */
   repair(read: KeyRead, replica: number, record: KeyRecord): void;
+  /** Gives a stale replica the merged record and tells by `confirmed` whether its log has it. False: it cannot be sent. */
+  confirm(read: KeyRead, replica: number, record: KeyRecord): boolean;
   /** Nothing is expected any more, not even late answers. */
   done(read: KeyRead): void;
 }
@@ -36,6 +38,9 @@ interface Answer {
 /**
  * One key read from R replicas (Dynamo 4.5): the full record from one, digests from the others; where a digest differs the
  * full record is fetched as well, all are merged, and whoever lacked something is repaired without delaying the reply.
+ *
+ * Where a later read must never see less (`mustHold`), a difference does delay the reply: until so many home replicas have what is
+ * told that every later quorum meets one of them (Attiya, Bar-Noy, Dolev 1995: the write-back of a reader).
  *
  * A replica that is late gets a stand-by: one more home replica is asked, and whoever completes the quorum first counts. What
  * comes after the reply still repairs.
@@ -63,6 +68,15 @@ export class KeyRead implements LoadWaiter {
   private finished = false;
   /** What the owner was told; kept as long as late answers may have to be held against it. */
   private told: KeyRecord | null = null;
+  /** What the owner will be told once enough replicas have it. */
+  private reply: KeyRecord | null = null;
+  /** Confirmations to come before that. */
+  private unconfirmed = 0;
+  /** Who was sent what will be told, and has not confirmed it. */
+  private readonly confirming: number[] = [];
+  /** The owner was told. */
+  private concluded = false;
+  private damagedCopies = 0;
   private over = false;
 
   constructor(
@@ -80,6 +94,8 @@ export class KeyRead implements LoadWaiter {
     private readonly replicas: number,
     /** This node's own copy has to be among the answers, however long it takes. */
     private readonly ownIsNeeded: boolean,
+    /** Home replicas that must have what is told before it is told; 0: whoever lacks it gets it without delaying the reply. */
+    private mustHold: number,
     private readonly effects: ReadEffects,
     elapsedMs: number,
   ) {
@@ -132,6 +148,7 @@ export class KeyRead implements LoadWaiter {
 
   /** The replica will not answer: another one is asked, if the quorum needs it. */
   lost(replica: number): void {
+    if (this.confirming.includes(replica)) return this.confirmed(replica, false);
     const at = this.answers.findIndex((answer) => answer.replica === replica && !answer.answered);
     if (at < 0) return;
     const [gone] = this.answers.splice(at, 1);
@@ -142,6 +159,12 @@ export class KeyRead implements LoadWaiter {
       return;
     }
     this.check();
+  }
+
+  /** The replica's copy is damaged: it counts as if there were one replica less. */
+  damaged(replica: number): void {
+    this.countDamaged();
+    this.lost(replica);
   }
 
   /** Whether a spare may be asked in addition to this replica, which has not answered yet. */
@@ -160,7 +183,8 @@ export class KeyRead implements LoadWaiter {
 
   /** No more waiting. */
   expire(): void {
-    if (this.finished) this.close();
+    if (this.concluded) this.close();
+    else if (this.finished) this.failUnconfirmed();
     else this.fail();
   }
 
@@ -223,15 +247,71 @@ export class KeyRead implements LoadWaiter {
     const own = this.find(this.self);
     // Before a repair of ours: what came from others is not our log's to confirm.
     if (own?.answered === true) this.ownSeq = this.entry?.dirtySeq ?? 0;
-    if (merged !== null) {
-      for (const answer of this.answers) {
-        if (answer.answered && answer.full && !sameRecord(this.recordOf(answer), merged))
-          this.effects.repair(this, answer.replica, merged);
-      }
-    }
     this.told = merged;
+    this.reply = merged;
+    if (merged !== null) this.spread(merged);
+    if (this.unconfirmed === 0) this.conclude();
+  }
+
+  /** Gives the merged record to those that lack it. */
+  private spread(merged: KeyRecord): void {
+    const stale: number[] = [];
+    let holders = 0;
+    for (const answer of this.answers) {
+      if (!answer.answered) continue;
+      if (answer.full && !sameRecord(this.recordOf(answer), merged)) stale.push(answer.replica);
+      else holders++;
+    }
+    this.unconfirmed = Math.max(0, this.mustHold - holders);
+    for (const replica of stale) {
+      if (this.unconfirmed === 0 || replica === this.self) this.effects.repair(this, replica, merged);
+      if (this.unconfirmed === 0) continue;
+      if (replica === this.self) {
+        this.unconfirmed--;
+        this.ownSeq = this.entry?.dirtySeq ?? 0;
+      } else this.askToConfirm(replica);
+    }
+    while (this.unconfirmed > this.confirming.length)
+      if (!this.confirmBySpare()) return this.failUnconfirmed();
+  }
+
+  private askToConfirm(replica: number): boolean {
+    this.confirming.push(replica);
+    if (this.effects.confirm(this, replica, this.reply!)) return true;
+    this.confirming.pop();
+    return false;
+  }
+
+  /** A home replica that was not asked may have it as well. False: there is none. */
+  private confirmBySpare(): boolean {
+    while (this.nextSpare < this.homes) if (this.askToConfirm(this.spare[this.nextSpare++])) return true;
+    return false;
+  }
+
+  /** A replica has, or has not, what will be told in its log. */
+  confirmed(replica: number, ok: boolean): void {
+    const at = this.confirming.indexOf(replica);
+    if (at < 0 || this.concluded) return;
+    this.confirming.splice(at, 1);
+    if (ok) this.unconfirmed--;
+    if (this.unconfirmed === 0) this.conclude();
+    else if (this.unconfirmed > this.confirming.length && !this.confirmBySpare()) this.failUnconfirmed();
+  }
+
+  private conclude(): void {
+    if (this.concluded) return;
+    this.concluded = true;
+    const { reply } = this;
     this.closeIfComplete();
-    this.owner.readDone(this, merged, null);
+    this.owner.readDone(this, reply, null);
+  }
+
+  private failUnconfirmed(): void {
+    if (this.concluded) return;
+    this.concluded = true;
+    this.confirming.length = 0;
+    this.close();
+    this.owner.readDone(this, null, UNCONFIRMED);
   }
 
   /** An answer behind the reply: who lacks something is repaired, it or those who were quicker. */
@@ -257,6 +337,7 @@ export class KeyRead implements LoadWaiter {
 
   private fail(): void {
     this.finished = true;
+    this.concluded = true;
     const answered = this.answers.filter((answer) => answer.answered).length;
     this.close();
     const text = this.crowded
@@ -266,6 +347,7 @@ export class KeyRead implements LoadWaiter {
   }
 
   private closeIfComplete(): void {
+    if (!this.concluded) return;
     for (const answer of this.answers) if (!answer.answered) return;
     this.close();
   }
@@ -275,6 +357,7 @@ export class KeyRead implements LoadWaiter {
     this.over = true;
     this.answers.length = 0;
     this.told = null;
+    this.reply = null;
     this.effects.done(this);
   }
 
@@ -282,8 +365,8 @@ export class KeyRead implements LoadWaiter {
   private goWithoutOwn(entry: RecordEntry): void {
     this.answers.shift();
     if (this.finished) return this.closeIfComplete();
-    // A damaged copy is replaced elsewhere (`damaged-records.ts`). More than all the others have, nobody will ever have again.
-    if (entry.loadError === null) this.needed = Math.min(this.needed, this.replicas - 1);
+    // A damaged copy is replaced elsewhere (`damaged-records.ts`).
+    if (entry.loadError === null) this.countDamaged();
     else this.loadFailure = entry.loadFailure;
     // One of them has to send the record itself.
     const { answers } = this;
@@ -292,6 +375,13 @@ export class KeyRead implements LoadWaiter {
       if (!this.askNext(true)) return this.fail();
     }
     this.check();
+  }
+
+  /** More than all the others have, nobody will ever have again. */
+  private countDamaged(): void {
+    const left = this.replicas - ++this.damagedCopies;
+    this.needed = Math.max(1, Math.min(this.needed, left));
+    if (this.mustHold > 0) this.mustHold = Math.max(1, left - this.needed + 1);
   }
 
   private askNext(full: boolean): boolean {
@@ -324,6 +414,9 @@ export class KeyRead implements LoadWaiter {
     return { replica, full, answered: false, a: 0, b: 0, record: null };
   }
 }
+
+const UNCONFIRMED =
+  'NOQUORUM the newest version could not be confirmed by enough replicas; nothing was read or written';
 
 function join(a: KeyRecord | null, b: KeyRecord | null, writers: WriterTable): KeyRecord | null {
   if (a === null) return b;

@@ -97,8 +97,24 @@ export class QuorumReads implements ReadEffects {
     const own = ownIsNeeded || topology.isHome[slot] === 1 || (standsFor !== -1 && liveHomes < needed);
     const entry = own ? this.store.pin(db, slot, key) : undefined;
     const { self, n } = topology;
+    // A stand-in's part of the data promises nothing to later reads anyway, nor does a read at ONE.
+    const mustHold = topology.sloppy || ownIsNeeded || needed === 1 ? 0 : n - needed + 1;
     const now = this.elapsedMs();
-    const read = new KeyRead(owner, index, db, slot, key, entry, self, needed, n, ownIsNeeded, this, now);
+    const read = new KeyRead(
+      owner,
+      index,
+      db,
+      slot,
+      key,
+      entry,
+      self,
+      needed,
+      n,
+      ownIsNeeded,
+      mustHold,
+      this,
+      now,
+    );
     const candidates: number[] = [];
     for (const member of topology.homes(slot))
       if (member !== self && topology.alive[member] === 1) candidates.push(member);
@@ -157,6 +173,31 @@ export class QuorumReads implements ReadEffects {
     out.latin1(read.key);
     out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, fnv1a(read.key)));
     out.end();
+  }
+
+  confirm(read: KeyRead, replica: number, record: KeyRecord): boolean {
+    this.counters.repairs++;
+    const id = this.takeId();
+    let out = this.transport.writer(replica);
+    if (out === undefined) return false;
+    // A group of one record, as a coordinator sends it.
+    out.begin();
+    out.u8(Message.Write);
+    out.u32(id);
+    out.u8(read.db);
+    out.u16(read.slot);
+    out.latin1(read.key);
+    out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, fnv1a(read.key)));
+    if (!out.end()) return false;
+    out = this.transport.writer(replica);
+    if (out === undefined) return false;
+    out.begin();
+    out.u8(Message.WriteEnd);
+    out.u32(id);
+    out.u32(1);
+    if (!out.end()) return false;
+    this.expect(id, read, replica);
+    return true;
   }
 
   done(read: KeyRead): void {

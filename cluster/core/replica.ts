@@ -269,6 +269,7 @@ export class Replica {
       if (record === undefined) {
         out.u8(Message.ReadFailed);
         out.u32(request);
+        out.u8(entry.corrupt ? 1 : 0);
       } else if (full) {
         out.u8(Message.ReadRecord);
         out.u32(request);

@@ -102,9 +102,12 @@ export class WriteGroups {
     this.groupsOfSeq.delete(seq);
   }
 
-  acknowledged(peer: number, groupId: number, ok: boolean): void {
+  /** False: it is no group of ours that is still under way. */
+  acknowledged(peer: number, groupId: number, ok: boolean): boolean {
     const group = this.sent.get(groupId);
-    if (group !== undefined) this.answer(group, peer, ok);
+    if (group === undefined) return false;
+    this.answer(group, peer, ok);
+    return true;
   }
 
   /** A member is gone: nothing is expected of it any more. */
