@@ -67,6 +67,8 @@ async function repairDifferent(keys: number, throttle: string): Promise<Repaired
   try {
     const [first, , stale] = cluster.nodes;
     await fill(first.port, keys);
+    // A busy machine may have cost it some writes already.
+    await repair(stale, 'the beginning');
     await stale.process.stop('SIGTERM');
     const half = DIFFERENT / 2;
     const changed = Array.from({ length: DIFFERENT }, (_, i) =>
