@@ -110,7 +110,7 @@ function makeClients(world: SimWorld, plan: Plan, troubles: Troubles): SimClient
     thinkMs,
     reliable: nothingFails,
     fresh,
-    monotonic: nothingFails && fresh,
+    monotonic: fresh,
     levels,
     mix,
     popularity,
