@@ -148,8 +148,7 @@ export class Assembly {
     this.damaged = new DamagedRecords(this.store, this.quarantine, topology, effects, clock, log, {
       forgot: () => own.forgot(null),
       lostSome: () => {
-        own.lostSome();
-        world.lostSome();
+        if (own.lostSome()) world.lostSome();
       },
     });
     this.recounter = new Recounter(this.store, this.summaries, (error) =>

@@ -157,7 +157,7 @@ export class CoreBench {
       () => this.coordinator.reads,
       clock,
       QUIET,
-      { forgot: () => own.forgot(null), lostSome: () => this.lostSome++ },
+      { forgot: () => own.forgot(null), lostSome: () => void (own.lostSome() && this.lostSome++) },
     );
     const { groups } = this.coordinator;
     store.onCommitBegin = (seq) => groups.commitBegins(seq);

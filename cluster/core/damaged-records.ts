@@ -93,8 +93,7 @@ export class DamagedRecords {
     // The key is damaged itself: whose row this was, nobody knows.
     const nameless = fnv1a(key) !== hash;
     if (nameless && !isNew) return;
-    // What is written later and damaged as well is left out: a name for each would swell the records.
-    if (this.counters.found === 0) this.own.lostSome();
+    this.own.lostSome();
     this.counters.found++;
     this.unsaidCount++;
     if (this.unsaid.length === 0) this.unsaid.push(row);

@@ -51,8 +51,10 @@ describe('the names under which a node writes', () => {
   it('change altogether once the disk has lost versions', () => {
     const own = ownWriters();
     own.name(false);
-    own.lostSome();
+    expect([own.lostSome(), own.lostSome()]).toEqual([true, false]);
     expect([own.name(true), own.name(false), own.name(true)]).toEqual([101, 102, 101]);
+    expect(own.lostSome()).toBe(true);
+    expect(own.name(true)).toBe(103);
     expect(own.madeAnyOf(recordBy(HOME))).toBe(false);
   });
 });

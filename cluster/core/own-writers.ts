@@ -11,6 +11,8 @@ import { seenOf } from './version.js';
  */
 export class OwnWriters {
   private standIn: number | undefined;
+  /** Versions were made under the present name, in this life or an earlier one. */
+  private isHomeUsed = true;
 
   constructor(
     private home: number,
@@ -20,15 +22,24 @@ export class OwnWriters {
 
   /** The name for a new version of a key. */
   name(isHome: boolean): number {
-    if (isHome) return this.home;
+    if (isHome) {
+      this.isHomeUsed = true;
+      return this.home;
+    }
     this.standIn ??= this.fresh();
     return this.standIn;
   }
 
-  /** The disk has lost nobody knows what: versions made from now on claim to have seen none of those made before. */
-  lostSome(): void {
+  /**
+   * The disk has lost nobody knows what: versions made from now on claim to have seen none of those made before. False: none were
+   * made since it was last said, and the names stay as they are.
+   */
+  lostSome(): boolean {
+    if (!this.isHomeUsed && this.standIn === undefined) return false;
     this.home = this.fresh();
+    this.isHomeUsed = false;
     this.standIn = undefined;
+    return true;
   }
 
   /** Whether the record knows of a version that this node has made under a name it still uses. */
