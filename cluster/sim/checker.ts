@@ -1,4 +1,4 @@
-import { dotOf, raise, type Sight } from './sight.js';
+import { compareWriters, dotOf, raise, type Sight } from './sight.js';
 
 /** A version that was made, and what became of it. */
 interface Issued {
@@ -45,6 +45,7 @@ export class Checker {
   readonly found: Violation[] = [];
   acknowledged = 0;
   reads = 0;
+  private flushedBefore = -1;
   private readonly issued = new Map<string, Issued>();
   private readonly versionsOf = new Map<string, Issued[]>();
   /** By key: what acknowledged writes have in common with every later read. */
@@ -121,6 +122,7 @@ export class Checker {
   /** A client has read something, which must be real and, where `floor` is given, not older than that. */
   saw(key: string, sight: Sight, floor?: ReadonlyMap<string, number>): void {
     this.reads++;
+    if (!inOrder(sight)) this.violation(`${key}: its versions are not newest first`, key);
     for (const version of sight.siblings) {
       const issued = this.issued.get(dotOf(version));
       if (issued === undefined || issued.key !== key || !this.couldBe(issued, version.value))
@@ -134,6 +136,11 @@ export class Checker {
       if (issued !== undefined && this.survives(issued, left)) continue;
       this.violation(`${key}: read older than ${writer}@${hlc}`, key);
     }
+  }
+
+  /** A flush that began then was acknowledged: what had been made before is void. */
+  flushed(beganAt: number): void {
+    this.flushedBefore = Math.max(this.flushedBefore, beganAt);
   }
 
   /** A walk of the keyspace has found these keys. */
@@ -157,6 +164,9 @@ export class Checker {
       this.violation(`${key}: the acknowledged write ${issued.dot} is lost; ${rest}`, key);
     }
     for (const dot of left) {
+      const version = this.issued.get(dot);
+      if (version?.acknowledged && version.madeAt < this.flushedBefore)
+        this.violation(`${key}: ${dot} has come back, although it was flushed`, key);
       const successor = this.acknowledgedAfter(dot);
       if (successor === undefined) continue;
       const what = successor.value === null ? 'deleted' : 'replaced';
@@ -198,6 +208,15 @@ export class Checker {
     }
     return floor;
   }
+}
+
+/** Newest first; of equal readings the lower name. */
+function inOrder({ siblings }: Sight): boolean {
+  for (let i = 1; i < siblings.length; i++) {
+    const [a, b] = [siblings[i - 1], siblings[i]];
+    if (a.hlc < b.hlc || (a.hlc === b.hlc && compareWriters(a.writer, b.writer) > 0)) return false;
+  }
+  return true;
 }
 
 /** The versions, those one step further, and so on. */

@@ -1,9 +1,10 @@
 import { hlcToMs } from '../core/hlc.js';
-import { DEFAULT } from '../core/levels.js';
+import { ALL, DEFAULT, type Level } from '../core/levels.js';
 import { DAMAGED, holdings, replicasDiffer, together } from './replicas.js';
 import { join, type Sight } from './sight.js';
+import type { Outcome } from './sim-call.js';
 import { WORLD_BEGINS } from './sim-clock.js';
-import type { SimNode } from './sim-node.js';
+import { LITTLE_OFF_MS, type SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
 
 /** How long what is left to do may take once nothing is wrong any more. */
@@ -20,17 +21,19 @@ const STEP_MS = 2000;
  * Ends all trouble, lets every replica come to the same, and holds what is left against what clients were told. Nobody may be
  * asking anything.
  */
-export function judge(world: SimWorld): void {
+export function judge(world: SimWorld, repairedBy: 'trees' | 'reads' = 'trees'): void {
   const { checker, nodes } = world;
   world.healFaults();
   if (!world.runUntil(() => world.whole, SETTLE_WITHIN_MS)) {
     checker.violation('the cluster did not become whole again after everything was healed');
     return;
   }
+  checkClocks(world);
   outwaitClocks(world);
   if (!settles(world, () => hintsLeft(world) === 0)) checker.violation(`${hintsLeft(world)} hints are left`);
   for (let repairs = 0; repairs < REPAIRS; repairs++) {
-    repairAll(world);
+    if (repairedBy === 'trees') repairAll(world);
+    else readAll(world, ALL, () => {});
     // What is due to be forgotten, or has expired, goes one after another.
     if (settles(world, () => replicasDiffer(nodes).length === 0, SAME_WITHIN_MS)) break;
   }
@@ -101,17 +104,33 @@ function compareTrees({ nodes, checker }: SimWorld): void {
   });
 }
 
+/** Nobody's hybrid clock follows one that was far off. */
+function checkClocks({ nodes, checker, settings, queue }: SimWorld): void {
+  for (const { address, life, clockWasOff } of nodes) {
+    const ahead = life!.latestMs - (WORLD_BEGINS + queue.now);
+    if (!clockWasOff && ahead > settings.maxClockDriftMs + LITTLE_OFF_MS)
+      checker.violation(`the hybrid clock of ${address} is ${Math.round(ahead)} ms ahead`);
+  }
+}
+
 /** All replicas are the same: whoever is asked has everything that was ever acknowledged. */
 function readAgain(world: SimWorld): void {
+  const { checker } = world;
+  const floors = new Map(checker.keys.map((key) => [key, checker.floor(key)]));
+  readAll(world, DEFAULT, (key, { failure, sights }) => {
+    if (failure !== null) checker.violation(`${key} could not be read at the end: ${failure}`, key);
+    else checker.saw(key, sights[0], floors.get(key));
+  });
+}
+
+/** Reads every key, each at some node. */
+function readAll(world: SimWorld, level: Level, visit: (key: string, outcome: Outcome) => void): void {
   const { checker, random, nodes } = world;
   let left = checker.keys.length;
   for (const key of checker.keys) {
-    const floor = checker.floor(key);
-    const node = random.pick(nodes);
-    node.ask({ kind: 'get', keys: [key], value: '', level: DEFAULT }, ({ failure, sights }) => {
+    random.pick(nodes).ask({ kind: 'get', keys: [key], value: '', level }, (outcome) => {
       left--;
-      if (failure !== null) checker.violation(`${key} could not be read at the end: ${failure}`, key);
-      else checker.saw(key, sights[0], floor);
+      visit(key, outcome);
     });
   }
   if (!world.runUntil(() => left === 0)) checker.violation(`${left} reads were never answered`);

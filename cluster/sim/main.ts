@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { runAll } from './cli/pool.js';
+import { doAll, type Job } from './cli/pool.js';
 import { Summary } from './cli/summary.js';
-import type { RunOptions, SeedResult } from './run-seed.js';
+import { MUTANTS } from './mutants/all.js';
+import type { Catch } from './mutants/hunt.js';
+import { broken, type RunOptions, type SeedResult } from './run-seed.js';
 
 /** Every so many seeds one is run twice: the same seed has to give the same run. */
 const TWICE_EVERY = 20;
 const PROGRESS_MS = 5000;
+const SEEDS_PER_MUTANT = 60;
 
 interface Options {
   readonly seeds: number;
@@ -20,6 +23,8 @@ interface Options {
   readonly lines: number;
   readonly workers: number;
   readonly failures: number;
+  readonly mutants?: true;
+  readonly mutant?: string;
 }
 
 const options = new Command('simulate')
@@ -37,10 +42,15 @@ const options = new Command('simulate')
   .option('--lines <n>', 'lines of a timeline, at most', whole, 80)
   .option('--workers <n>', 'processes', whole, availableParallelism())
   .option('--failures <n>', 'stop after so many failing seeds', whole, 5)
+  .option(
+    '--mutants',
+    'runs the protocol with one mistake after another in it, which the checks have to find',
+  )
+  .option('--mutant <name>', 'with --mutants: this one alone')
   .parse()
   .opts<Options>();
 
-process.exitCode = await main(options);
+process.exitCode = options.mutants ? await huntMutants(options) : await main(options);
 
 async function main({ seed, seeds, from, workers, failures }: Options): Promise<number> {
   const summary = new Summary();
@@ -53,7 +63,8 @@ async function main({ seed, seeds, from, workers, failures }: Options): Promise<
       `${summary.seeds} of ${seeds} seeds, ${summary.failed} failed, ${speed} simulated minutes per minute`,
     );
   }, PROGRESS_MS);
-  await runAll(jobs(all), seed === undefined ? workers : 1, (result) => {
+  await doAll<RunOptions, SeedResult>(jobs(all), seed === undefined ? workers : 1, (job, done) => {
+    const result = done ?? broken(job.seed, new Error('its process ended'));
     summary.add(result);
     if (result.violations.length > 0) print(failure(result));
     else if (seed !== undefined)
@@ -63,6 +74,29 @@ async function main({ seed, seeds, from, workers, failures }: Options): Promise<
   clearInterval(progress);
   print(`\n${summary.text(minutes())}`);
   return summary.failed > 0 ? 1 : 0;
+}
+
+/** Every one has to be found, by a run in which nothing is wrong without it. */
+async function huntMutants({ workers, mutant }: Options): Promise<number> {
+  const names = mutant === undefined ? [...MUTANTS.keys()] : [mutant];
+  const caught: Catch[] = [];
+  const hunts = names.map((name) => ({ mutant: name, mostSeeds: SEEDS_PER_MUTANT }));
+  let escaped = 0;
+  await doAll<Extract<Job, { mutant: string }>, Catch>(hunts.values(), workers, (job, one) => {
+    const found = one?.seed !== undefined && one.without === '';
+    if (one !== undefined) caught.push(one);
+    if (!found) escaped++;
+    print(
+      `${found ? 'found' : 'NOT FOUND'}  ${job.mutant}${one?.without ? `: wrong without it too: ${one.without}` : ''}`,
+    );
+    return true;
+  });
+  caught.sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
+  print('\n| mutant | mistake | seed | found by |\n|---|---|---|---|');
+  for (const { name, mistake, seed, violation } of caught)
+    print(`| ${name} | ${mistake} | ${seed ?? '-'} | ${violation.split('\n')[0].slice(0, 160)} |`);
+  print(`\n${names.length - escaped} of ${names.length} found`);
+  return escaped > 0 ? 1 : 0;
 }
 
 function* jobs(seeds: Iterable<number>): Generator<RunOptions> {

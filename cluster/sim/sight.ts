@@ -30,6 +30,14 @@ export function dotOf({ writer, hlc }: { readonly writer: string; readonly hlc: 
   return `${writer}@${hlc}`;
 }
 
+/** Orders names of writers as their bytes: the node, a dash, the incarnation. */
+export function compareWriters(a: string, b: string): number {
+  const [nodeA, incarnationA] = a.split('-');
+  const [nodeB, incarnationB] = b.split('-');
+  if (nodeA !== nodeB) return nodeA < nodeB ? -1 : 1;
+  return Number(incarnationA) - Number(incarnationB);
+}
+
 export function raise(floor: Map<string, number>, writer: string, hlc: number): void {
   if ((floor.get(writer) ?? 0) < hlc) floor.set(writer, hlc);
 }
@@ -42,7 +50,8 @@ export function join(a: Sight, b: Sight): Sight {
   const context: Record<string, number> = { ...a.context };
   for (const [writer, hlc] of Object.entries(b.context))
     context[writer] = Math.max(context[writer] ?? 0, hlc);
-  return { context, siblings: [...leftOf(a, b, true), ...leftOf(b, a, false)] };
+  const siblings = [...leftOf(a, b, true), ...leftOf(b, a, false)];
+  return { context, siblings: siblings.sort((x, y) => y.hlc - x.hlc || compareWriters(x.writer, y.writer)) };
 }
 
 function leftOf(one: Sight, other: Sight, common: boolean): Sight['siblings'] {

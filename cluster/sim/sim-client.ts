@@ -124,6 +124,7 @@ export class SimClient {
       if (request.kind === 'flush') {
         world.flushes.underWay--;
         world.flushes.lastEnd = queue.now;
+        if (outcome.failure === null) checker.flushed(askedAt);
       }
       // Not from inside the call: the next request comes with a later read of the socket.
       queue.defer(() => this.answered(request, floors, outcome));

@@ -26,6 +26,9 @@ export interface Surroundings {
   readonly tell: (text: string) => void;
 }
 
+/** A clock that is off by so much or less is as good as right. */
+export const LITTLE_OFF_MS = 250;
+
 /** What a copy of a data folder holds. */
 interface Backup {
   readonly takenAt: number;
@@ -42,6 +45,8 @@ export class SimNode {
   /** Present from the end of its start to its death. */
   life: SimLife | undefined;
   skewMs = 0;
+  /** Its clock was far off while the process that runs now has run: its hybrid clock may be, then. */
+  clockWasOff = false;
   /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
   newIncarnations = true;
   incarnation = 0;
@@ -82,10 +87,11 @@ export class SimNode {
     this.lostSome = false;
     this.starts++;
     this.clean = false;
+    this.clockWasOff = false;
     world.tell(`${this.address} starts, incarnation ${this.incarnation}`);
     const clock = new ProcessClock(
       world.queue,
-      () => this.clockOffMs,
+      () => this.clockOff(),
       (error) => this.threw(error),
     );
     this.clock = clock;
@@ -190,10 +196,11 @@ export class SimNode {
     this.thaw();
   }
 
-  private get clockOffMs(): number {
-    return this.clockStoppedAt === undefined
-      ? this.skewMs
-      : this.skewMs + this.clockStoppedAt - this.world.queue.now;
+  private clockOff(): number {
+    const { clockStoppedAt, skewMs, world } = this;
+    const off = clockStoppedAt === undefined ? skewMs : skewMs + clockStoppedAt - world.queue.now;
+    if (off > LITTLE_OFF_MS) this.clockWasOff = true;
+    return off;
   }
 
   // --- its data folder ---

@@ -15,6 +15,8 @@ export interface Plan {
   readonly levels?: readonly Level[];
   /** In how many parts the time is cut; after each everything is healed and looked at. */
   readonly rounds?: number;
+  /** What makes replicas the same when all is healed: comparing trees (the default), or reading every key from all of them. */
+  readonly repairedBy?: 'trees' | 'reads';
   readonly clients?: number;
   readonly keys?: number;
   /** From one answer to the next request, ms. */
@@ -73,7 +75,7 @@ export function simulate(plan: Plan): Report {
     world.healFaults();
     if (!world.runUntil(() => clients.every((client) => client.idle), FINISH_WITHIN_MS))
       world.checker.violation('a client was never answered');
-    judge(world);
+    judge(world, plan.repairedBy);
     if (world.checker.found.length > 0) break;
   }
   if (troubles.faults.length === 0) checkCounters(world, clients);

@@ -27,6 +27,7 @@ export function swarmPlan({ seed, nodes, minutes, sloppy }: SwarmOptions): Plan 
   const everyMs = between(random, 300, 20_000);
   const { settings, levels } = chooseSettings(random);
   const seconds = minutes * 60;
+  const repairedBy = random.chance(0.2) ? 'reads' : 'trees';
   return {
     seed,
     nodes,
@@ -34,6 +35,7 @@ export function swarmPlan({ seed, nodes, minutes, sloppy }: SwarmOptions): Plan 
     troubles: { faults, everyMs },
     settings: sloppy === undefined ? settings : { ...settings, sloppy },
     levels,
+    repairedBy,
     rounds: Math.max(1, Math.round(minutes / random.between(0.5, 4))),
     clients: 2 + random.below(6),
     keys: 1 + Math.floor(between(random, 1, 60)),

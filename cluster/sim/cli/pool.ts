@@ -1,42 +1,51 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { broken, type RunOptions, type SeedResult } from '../run-seed.js';
+import type { RunOptions } from '../run-seed.js';
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 
-/** Runs all of them on so many processes; `visit` hears of each as it ends. False from it: no more. */
-export function runAll(
-  jobs: Iterator<RunOptions>,
+/** A seed to run, or a mutant to look for. */
+export type Job = RunOptions | { readonly mutant: string; readonly mostSeeds: number };
+
+/**
+ * Has them all done by so many processes; `visit` hears of each as it ends, with undefined where the process has died of it.
+ * False from it: no more.
+ */
+export function doAll<J extends Job, Result>(
+  jobs: Iterator<J>,
   workers: number,
-  visit: (result: SeedResult) => boolean,
-): Promise<void> {
+  visit: (job: J, result: Result | undefined) => boolean,
+): Promise<unknown> {
   let stopped = false;
-  const next = (): RunOptions | undefined => (stopped ? undefined : (jobs.next().value ?? undefined));
-  const keep = (result: SeedResult): void => {
-    if (!visit(result)) stopped = true;
+  const next = (): J | undefined => (stopped ? undefined : (jobs.next().value ?? undefined));
+  const keep = (job: J, result: Result | undefined): void => {
+    if (!visit(job, result)) stopped = true;
   };
-  return Promise.all(Array.from({ length: workers }, () => work(next, keep))).then(() => {});
+  return Promise.all(Array.from({ length: workers }, () => work(next, keep)));
 }
 
-/** One process after another, should one not survive a seed. */
-async function work(next: () => RunOptions | undefined, keep: (result: SeedResult) => void): Promise<void> {
+/** One process after another, should one not survive a job. */
+async function work<J extends Job, Result>(
+  next: () => J | undefined,
+  keep: (job: J, result: Result | undefined) => void,
+): Promise<void> {
   let child: ChildProcess | undefined;
   for (let job = next(); job !== undefined; job = next()) {
     child ??= fork(WORKER);
-    const result = await runOn(child, job);
-    if (child.exitCode !== null || child.signalCode !== null) child = undefined;
-    keep(result);
+    const result = await ask<Result>(child, job);
+    if (result === undefined) child = undefined;
+    keep(job, result);
   }
   child?.disconnect();
 }
 
-function runOn(child: ChildProcess, job: RunOptions): Promise<SeedResult> {
+function ask<Result>(child: ChildProcess, job: Job): Promise<Result | undefined> {
   return new Promise((resolve) => {
-    const died = (): void => resolve(broken(job.seed, new Error('its process ended')));
+    const died = (): void => resolve(undefined);
     child.once('exit', died);
     child.once('message', (result) => {
       child.off('exit', died);
-      resolve(result as SeedResult);
+      resolve(result as Result);
     });
     child.send(job);
   });

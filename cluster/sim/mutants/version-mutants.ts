@@ -1,0 +1,95 @@
+import type { KeyRecord } from '../../../storage/record.js';
+import type { RecordEntry } from '../../../storage/record-cache.js';
+import { RecordStore } from '../../../storage/record-store.js';
+import { HybridClock } from '../../core/hlc.js';
+import { Lives } from '../../core/lives.js';
+import { OwnWriters } from '../../core/own-writers.js';
+import type { SimWorld } from '../sim-world.js';
+import { type Mutant, replace } from './mutant.js';
+
+/** Mistakes in what versions are called, and how they come together. */
+export const versionMutants: readonly Mutant[] = [
+  {
+    name: 'newest wins',
+    mistake: 'of concurrent versions only the newest is kept, as by the clock on the wall',
+    faults: ['partition', 'partial partition'],
+    make: () => changeRecords(({ context, siblings }) => ({ context, siblings: siblings.slice(0, 1) })),
+  },
+  {
+    name: 'wrong order',
+    mistake: 'concurrent versions are merged oldest first, so that clients see the oldest',
+    faults: ['partition', 'partial partition'],
+    make: () => changeRecords(({ context, siblings }) => ({ context, siblings: [...siblings].reverse() })),
+  },
+  {
+    name: 'pruned history',
+    mistake: 'a record forgets the writers of whom it has no version left',
+    faults: ['crash', 'partition'],
+    plan: { settings: { sloppy: false } },
+    make: () =>
+      changeRecords(({ context, siblings }) => {
+        const writers = new Set(siblings.map(({ writer }) => writer));
+        return { context: context.filter((_, i) => writers.has(context[i - (i % 2)])), siblings };
+      }),
+  },
+  {
+    name: 'dots used again',
+    mistake:
+      'a node that may have forgotten versions goes on under the same name, while its clock is set back',
+    faults: ['power loss'],
+    plan: {
+      settings: { syncMode: 'no', writeQuorum: 2 },
+      prepare: ({ nodes, queue }: SimWorld) => {
+        for (const node of nodes) node.newIncarnations = false;
+        const setBack = (): void => {
+          for (const node of nodes) node.skewMs = -queue.now;
+          queue.after(500, setBack);
+        };
+        setBack();
+      },
+    },
+    make: () => () => {},
+  },
+  {
+    name: 'stand-in under an old name',
+    mistake: 'a stand-in that has handed its copy over goes on under the name it made it with',
+    faults: ['partition', 'crash', 'one-way cut'],
+    plan: { settings: { sloppy: true, readQuorum: 1, writeQuorum: 1 }, keys: 10 },
+    make: () => replace(OwnWriters.prototype, 'forgot', () => () => {}),
+  },
+  {
+    name: 'amnesia',
+    mistake:
+      'a node whose data folder is older than what was seen of it is let in as if nothing had happened',
+    faults: ['backup restored', 'crash'],
+    plan: { settings: { sloppy: false, gcGraceMs: 3_600_000 } },
+    make: () => replace(Lives.prototype, 'objection', () => () => null),
+  },
+  {
+    name: 'any clock is right',
+    mistake: 'readings of clocks that are far ahead are taken over',
+    faults: ['clock jumps ahead'],
+    make: () =>
+      replace<{ last: number }, [number, number], boolean>(
+        HybridClock.prototype,
+        'observe',
+        () =>
+          function (reading) {
+            this.last = Math.max(this.last, reading);
+            return true;
+          },
+      ),
+  },
+];
+
+/** Whatever a node is about to keep is changed first. */
+function changeRecords(change: (record: KeyRecord) => KeyRecord) {
+  return replace<RecordStore, [RecordEntry, KeyRecord | null], void>(
+    RecordStore.prototype,
+    'put',
+    (original) =>
+      function (entry, record) {
+        original.call(this, entry, record === null ? null : change(record));
+      },
+  );
+}
