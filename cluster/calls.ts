@@ -1,4 +1,5 @@
 import { type CallDone, PeerCalls } from './core/peer-calls.js';
+import { TransitAges } from './core/transit-ages.js';
 import type { Clock } from './environment.js';
 import { Message } from './messages.js';
 import type { FrameReader } from './transport/frame-reader.js';
@@ -15,6 +16,7 @@ export interface CallHandlers {
 /** Commands and questions from node to node, and their answers. */
 export class Calls {
   private readonly open: PeerCalls;
+  private readonly ages = new TransitAges();
   private handlers: CallHandlers | undefined;
 
   constructor(
@@ -38,7 +40,10 @@ export class Calls {
     this.handlers = handlers;
   }
 
-  /** Sends a command to its coordinator, which may begin it within `budgetMs`: clocks differ, so no moment is named. */
+  /**
+   * Sends a command to its coordinator, which may begin it within `budgetMs`: clocks differ, so no moment is named. The time of
+   * sending goes along only to be held against that of others.
+   */
   readonly forward = (peer: PeerId, budgetMs: number, payload: string, done: CallDone): void => {
     const call = this.begin(peer, budgetMs, done);
     if (call === 0) return;
@@ -46,6 +51,7 @@ export class Calls {
     out.begin();
     out.u8(Message.Forward);
     out.u32(call);
+    out.u32(Math.floor(this.clock.elapsed()) >>> 0);
     out.u32(Math.ceil(budgetMs));
     out.latin1(payload);
     if (!out.end()) this.open.cancel(call);
@@ -68,11 +74,13 @@ export class Calls {
 
   onForward(peer: PeerId, body: FrameReader): boolean {
     const id = body.u32();
+    const sentMs = body.u32();
     const budget = body.u32();
     const payload = body.latin1();
     if (!body.finished) return false;
     const now = this.clock.elapsed();
-    const deadline = now + budget - this.behind(now);
+    const age = Math.max(this.ages.age(peer, sentMs, now), this.behind(now));
+    const deadline = now + budget - age;
     this.handlers?.forwarded(payload, deadline, (answer) =>
       this.reply(peer, Message.ForwardReply, id, answer),
     );
@@ -94,6 +102,11 @@ export class Calls {
     if (!body.finished) return false;
     this.open.answer(peer, id, answer);
     return true;
+  }
+
+  /** There is a new connection. */
+  peerUp(peer: PeerId): void {
+    this.ages.forget(peer);
   }
 
   /** Nothing is expected of it any more. */

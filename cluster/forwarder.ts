@@ -99,14 +99,8 @@ export class Forwarder {
 
   /** To be called some times a second. */
   tick(now: number): void {
+    this.expire(now);
     if (this.topology().trustEpoch !== this.epoch) this.changed();
-    const late = this.waiting.filter((waiter) => waiter.deadline <= now);
-    if (late.length === 0) return;
-    this.waiting = this.waiting.filter((waiter) => waiter.deadline > now);
-    for (const waiter of late) {
-      this.waitingOfSlot.set(waiter.slot, this.waitingOfSlot.get(waiter.slot)! - 1);
-      waiter.giveUp();
-    }
   }
 
   /** False: too many wait already. */
@@ -116,6 +110,16 @@ export class Forwarder {
     this.waiting.push(waiter);
     this.waitingOfSlot.set(waiter.slot, (this.waitingOfSlot.get(waiter.slot) ?? 0) + 1);
     return true;
+  }
+
+  private expire(now: number): void {
+    const late = this.waiting.filter((waiter) => waiter.deadline <= now);
+    if (late.length === 0) return;
+    this.waiting = this.waiting.filter((waiter) => waiter.deadline > now);
+    for (const waiter of late) {
+      this.waitingOfSlot.set(waiter.slot, this.waitingOfSlot.get(waiter.slot)! - 1);
+      waiter.giveUp();
+    }
   }
 
   private holds(slot: number): boolean {

@@ -19,7 +19,7 @@ export const Message = {
   ReadFailed: 7,
   /** db:u8 slot:u16 key record -- a newer record for a stale replica; not acknowledged. */
   Repair: 8,
-  /** request:u32 budget:u32 payload -- a command for its coordinator, to be begun within `budget` ms; the payload is the server's. */
+  /** request:u32 sent:u32 budget:u32 payload -- a command for its coordinator (see `calls.ts`); the payload is the server's. */
   Forward: 9,
   /** request:u32 payload */
   ForwardReply: 10,

@@ -314,6 +314,7 @@ export class Node {
   }
 
   private memberUp(peer: PeerId): void {
+    this.calls.peerUp(peer);
     for (const part of this.parts) part.linkUp?.(peer);
   }
 

@@ -138,7 +138,8 @@ export class Describer {
         return { text: `${id} ${keys.map((key, i) => `${key} ${verdicts[i] === 1 ? 'yes' : 'no'}`)}`, keys };
       }
       case Message.Forward: {
-        // The budget.
+        // When it was sent, and its budget.
+        body.u32();
         body.u32();
         const { keys } = JSON.parse(body.latin1()) as { keys: string[] };
         this.keysOf.set(asked, keys);
