@@ -89,19 +89,25 @@ function repairAll(world: SimWorld): void {
   }
 }
 
-/** Nodes that hold the same have the same trees over it. */
-function compareTrees({ nodes, checker }: SimWorld): void {
+/** Nodes that hold the same have the same trees over it, once these are known to tell of everything. */
+function compareTrees(world: SimWorld): void {
+  const counted = (): boolean => world.nodes.every(({ life }) => life!.assembly.recounter.known);
+  if (!settles(world, counted))
+    world.checker.violation('a node does not come to an end with counting its records');
+  settles(world, () => treesDiffer(world).length === 0, SAME_WITHIN_MS);
+  for (const [one, other] of treesDiffer(world))
+    world.checker.violation(`the trees of ${one.address} and ${other.address} differ`);
+}
+
+function treesDiffer({ nodes }: SimWorld): (readonly [SimNode, SimNode])[] {
   const rootOf = (one: SimNode, other: SimNode): string => {
     const { assembly, node } = one.life!;
     const peer = node.topology.members.findIndex(({ busAddress }) => busAddress === other.address);
     const { a, b } = assembly.repair.rootWith(peer);
     return `${a} ${b}`;
   };
-  nodes.forEach((one, i) => {
-    for (const other of nodes.slice(i + 1))
-      if (rootOf(one, other) !== rootOf(other, one))
-        checker.violation(`the trees of ${one.address} and ${other.address} differ`);
-  });
+  const pairs = nodes.flatMap((one, i) => nodes.slice(i + 1).map((other) => [one, other] as const));
+  return pairs.filter(([one, other]) => rootOf(one, other) !== rootOf(other, one));
 }
 
 /** Nobody's hybrid clock follows one that was far off. */

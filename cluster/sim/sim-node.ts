@@ -45,7 +45,7 @@ export class SimNode {
   /** Present from the end of its start to its death. */
   life: SimLife | undefined;
   skewMs = 0;
-  /** Its clock was far off while the process that runs now has run: its hybrid clock may be, then. */
+  /** Its clock was far ahead since it last forgot what its hybrid clock showed, which a clean stop keeps. */
   clockWasOff = false;
   /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
   newIncarnations = true;
@@ -87,7 +87,6 @@ export class SimNode {
     this.lostSome = false;
     this.starts++;
     this.clean = false;
-    this.clockWasOff = false;
     world.tell(`${this.address} starts, incarnation ${this.incarnation}`);
     const clock = new ProcessClock(
       world.queue,
