@@ -32,8 +32,12 @@ export interface CheckerFacts {
   lastFlush(): number;
   /** Whether the version's time is over, by the fastest clock there was. */
   mayHaveExpired(expireAt: number): boolean;
-  /** How old a tombstone is at least when it is forgotten, ms. */
+  /** The world's time of a reading of a hybrid clock. */
+  timeOf(hlc: number): number;
+  /** How old a tombstone is at least when it is forgotten, ms, by the reading of its own version. */
   readonly graceMs: number;
+  /** How far clocks may have been off from each other, ms: a flush is a moment by the clock. */
+  readonly clocksOffMs: number;
 }
 
 /**
@@ -165,7 +169,7 @@ export class Checker {
     }
     for (const dot of left) {
       const version = this.issued.get(dot);
-      if (version?.acknowledged && version.madeAt < this.flushedBefore)
+      if (version?.acknowledged && version.madeAt < this.flushedBefore - this.facts.clocksOffMs)
         this.violation(`${key}: ${dot} has come back, although it was flushed`, key);
       const successor = this.acknowledgedAfter(dot);
       if (successor === undefined) continue;
@@ -186,9 +190,10 @@ export class Checker {
   }
 
   private mayBeForgotten({ value, hlc, madeAt, expireAt }: Issued): boolean {
-    if (madeAt <= this.facts.lastFlush() && this.facts.flushed(hlc)) return true;
-    if (value !== null && !(expireAt !== 0 && this.facts.mayHaveExpired(expireAt))) return false;
-    return this.facts.now() - madeAt >= this.facts.graceMs;
+    const { facts } = this;
+    if (madeAt <= facts.lastFlush() + facts.clocksOffMs && facts.flushed(hlc)) return true;
+    if (value !== null && !(expireAt !== 0 && facts.mayHaveExpired(expireAt))) return false;
+    return facts.now() - Math.min(madeAt, facts.timeOf(hlc)) >= facts.graceMs;
   }
 
   /** A write that was acknowledged and had seen this one. */

@@ -45,7 +45,7 @@ export class SimNode {
   /** Present from the end of its start to its death. */
   life: SimLife | undefined;
   skewMs = 0;
-  /** Its clock was far ahead since it last forgot what its hybrid clock showed, which a clean stop keeps. */
+  /** Its clock was far ahead at some time: versions on its disk, and so its hybrid clock, may be. */
   clockWasOff = false;
   /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
   newIncarnations = true;

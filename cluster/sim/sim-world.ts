@@ -1,4 +1,5 @@
 import { fnv1a } from '../../storage/writers.js';
+import { hlcToMs } from '../core/hlc.js';
 import type { Log } from '../environment.js';
 import { Checker } from './checker.js';
 import { Gauges } from './gauges.js';
@@ -20,8 +21,8 @@ export interface WorldOptions {
   readonly traced?: string;
   /** How many machines may forget at most between two moments at which all is well: see `LossBudget`. */
   readonly losses?: number;
-  /** How far ahead a clock may have been: what is over for it is over. */
-  readonly clocksAheadMs?: number;
+  /** How far off a clock may have been: what is over for it is over. */
+  readonly clocksOffMs?: number;
 }
 
 /** Nodes, wires, time and chance: everything there is in one simulated run. */
@@ -50,7 +51,7 @@ export class SimWorld {
     seed: number | string,
     nodeCount: number,
     settings: Partial<SimSettings> = {},
-    { traced, losses = 0, clocksAheadMs = 0 }: WorldOptions = {},
+    { traced, losses = 0, clocksOffMs = 0 }: WorldOptions = {},
   ) {
     this.random = new SimRandom(seed);
     this.settings = { ...USUAL, ...settings };
@@ -61,8 +62,10 @@ export class SimWorld {
       now: () => queue.now,
       lastFlush: () => (this.flushes.underWay > 0 ? queue.now : this.flushes.lastEnd),
       flushed: (hlc) => this.nodes.some(({ life }) => life?.hasFlushed(hlc)),
-      mayHaveExpired: (expireAt) => expireAt <= WORLD_BEGINS + queue.now + clocksAheadMs,
+      mayHaveExpired: (expireAt) => expireAt <= WORLD_BEGINS + queue.now + clocksOffMs,
+      timeOf: (hlc) => hlcToMs(hlc) - WORLD_BEGINS,
       graceMs: this.settings.gcGraceMs,
+      clocksOffMs,
     });
     this.network = new SimNetwork(queue, this.random);
     this.network.observe = (from, to, parcel) => {

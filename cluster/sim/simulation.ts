@@ -57,7 +57,7 @@ export function simulate(plan: Plan): Report {
   const world = new SimWorld(plan.seed, plan.nodes, plan.settings, {
     traced: plan.traced,
     losses: plan.losses ?? lossesBorne(plan),
-    clocksAheadMs: troubles.faults.some((name) => name.startsWith('clock')) ? CLOCK_FAULTS_MS : LITTLE_MS,
+    clocksOffMs: troubles.faults.some((name) => name.startsWith('clock')) ? CLOCK_FAULTS_MS : LITTLE_MS,
   });
   plan.prepare?.(world);
   world.form();
