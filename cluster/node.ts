@@ -71,7 +71,7 @@ export class Node {
     private readonly transport: Transport,
     membership: Membership,
     private readonly clock: Clock,
-    hlc: HybridClock,
+    private readonly hlc: HybridClock,
     own: OwnWriters,
     private readonly turn: Turn,
     private readonly log: Log,
@@ -293,7 +293,11 @@ export class Node {
       if (bytes.length === 0) return read.full(peer, null);
       const record = decodeRecord(fnv1a(read.key), this.store.writers, bytes, 0, bytes.length);
       garbled = record === CORRUPT;
-      return record === CORRUPT ? read.lost(peer) : read.full(peer, record);
+      if (record === CORRUPT) return read.lost(peer);
+      if (this.hlc.observeAll(record.context, this.clock.now())) return read.full(peer, record);
+      // What we would write over it would have to be ahead as well, and our clock with it.
+      this.log.warn({ peer }, 'a record was read from a clock too far ahead of ours: it counts as no answer');
+      read.lost(peer);
     });
     return !garbled;
   }

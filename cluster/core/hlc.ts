@@ -54,4 +54,10 @@ export class HybridClock {
     this.last = reading;
     return true;
   }
+
+  /** The same for all readings of a record's context, which is of pairs `writer, reading`; false at the first that is too far ahead. */
+  observeAll(context: readonly number[], nowMs: number): boolean {
+    for (let i = 1; i < context.length; i += 2) if (!this.observe(context[i], nowMs)) return false;
+    return true;
+  }
 }

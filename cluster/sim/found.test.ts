@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
+import { ALL } from '../core/levels.js';
 import { slotOf } from '../core/slot.js';
 import { judge } from './judgement.js';
+import { WORLD_BEGINS } from './sim-clock.js';
 import type { SimNode } from './sim-node.js';
 import { SimWorld } from './sim-world.js';
 
@@ -57,3 +59,20 @@ it.each([1, 2, 3, 4])(
     expect(world.checker.violations).toEqual([]);
   },
 );
+
+// Swarm seed 8002.
+it('what is read from a clock that is far ahead does not drag ours along', () => {
+  const world = new SimWorld(1, 3);
+  world.form();
+  const [first, second, third] = replicas(world);
+  first.skewMs = 20_000;
+  world.ask(first, { kind: 'set', keys: [KEY], value: 'one', level: ONE });
+  world.ask(second, { kind: 'get', keys: [KEY], level: ALL });
+  first.crash();
+  third.crash();
+  world.runFor(LONG_MS);
+  world.ask(second, { kind: 'set', keys: [KEY], value: 'two', level: ONE });
+  const { latestMs } = second.life!;
+  expect(latestMs).toBeLessThan(WORLD_BEGINS + world.queue.now + 1000);
+  expect(world.checker.violations).toEqual([]);
+});
