@@ -235,6 +235,11 @@ export class RecordStore {
     return CORRUPT;
   }
 
+  /** What the summaries say of this place may be wrong: they are to look at it again. */
+  doubt({ db, slot, hash }: DataKey): void {
+    this.observer.doubted(db, slot, hash);
+  }
+
   /** What is left of a record when what was flushed is taken out. */
   admit(db: number, record: KeyRecord): KeyRecord | null {
     return this.options.admit(db, record);

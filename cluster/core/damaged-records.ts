@@ -112,8 +112,12 @@ export class DamagedRecords {
   }
 
   private over(name: string): void {
+    const damaged = this.listed.get(name);
+    if (damaged === undefined) return;
     this.counters.repaired++;
     this.listed.delete(name);
+    // Whoever summed the records meanwhile has left it out, and writing again what the cache held adds nothing.
+    this.store.doubt(damaged.row);
   }
 
   private repair(name: string, damaged: Damaged): void {

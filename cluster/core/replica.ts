@@ -29,6 +29,8 @@ interface IncomingGroup {
   ok: boolean;
 }
 
+/** In the place of a member: the record is for this node itself. */
+const NO_HINT = -1;
 /** How many groups one peer may have open: beyond it the connection is nonsense and is closed. */
 const MAX_OPEN_GROUPS = 4096;
 /** Hints have numbers of their own: they are told from groups of writes by this much. */
@@ -189,12 +191,9 @@ export class Replica {
       return true;
     }
     const entry = this.store.pin(db, slot, key);
-    if (rank !== null && !this.keepHint(topology.homes(slot)[rank], entry, group!)) {
-      this.store.unpin(entry);
-      return true;
-    }
+    const home = rank === null ? NO_HINT : topology.homes(slot)[rank];
     if (entry.record !== undefined) {
-      this.apply(entry, record, group);
+      this.takeIn(entry, record, group, home);
       return true;
     }
     if (group !== undefined) group.loading++;
@@ -202,7 +201,7 @@ export class Replica {
       loaded: () => {
         // A damaged copy of our own is simply replaced: the incoming record is whole. One that could not be read may be
         // sound and hold more.
-        if (entry.loadError === null) this.apply(entry, record, group);
+        if (entry.loadError === null) this.takeIn(entry, record, group, home);
         else this.store.unpin(entry);
         if (group === undefined) return;
         if (entry.loadError !== null) group.ok = false;
@@ -212,6 +211,17 @@ export class Replica {
     };
     this.store.load(entry, waiter);
     return true;
+  }
+
+  /** In one turn, so that record and hint are in the log together or not at all. */
+  private takeIn(
+    entry: RecordEntry,
+    incoming: KeyRecord,
+    group: IncomingGroup | undefined,
+    hintFor: number,
+  ): void {
+    if (hintFor === NO_HINT || this.keepHint(hintFor, entry, group!)) this.apply(entry, incoming, group);
+    else this.store.unpin(entry);
   }
 
   private apply(entry: RecordEntry, incoming: KeyRecord, group: IncomingGroup | undefined): void {

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
+import { fnv1a } from '../../storage/writers.js';
 import { ALL } from '../core/levels.js';
 import { slotOf } from '../core/slot.js';
 import { judge } from './judgement.js';
+import { runSeed } from './run-seed.js';
 import { WORLD_BEGINS } from './sim-clock.js';
 import type { SimNode } from './sim-node.js';
 import { SimWorld } from './sim-world.js';
@@ -75,4 +77,34 @@ it('what is read from a clock that is far ahead does not drag ours along', () =>
   const { latestMs } = second.life!;
   expect(latestMs).toBeLessThan(WORLD_BEGINS + world.queue.now + 1000);
   expect(world.checker.violations).toEqual([]);
+});
+
+// Swarm seeds 7038 and 8010.
+it('a record that was damaged on the disk and sound in the cache is in the tree again once it is repaired', () => {
+  const world = new SimWorld(1, 3);
+  world.form();
+  const [first, second] = replicas(world);
+  world.ask(first, { kind: 'set', keys: [KEY], value: 'one', level: ALL });
+  world.runFor(1000);
+  second.disk.rot(1);
+  const { store, assembly } = second.life!;
+  store.doubt({ db: 0, slot: slotOf(KEY), hash: fnv1a(KEY), key: KEY });
+  world.runFor(LONG_MS);
+  expect(assembly.damaged.counters).toEqual({ found: 1, repaired: 1 });
+  judge(world);
+  expect(world.checker.violations).toEqual([]);
+});
+
+/** As they were when they were found; what has changed since may have led their runs elsewhere. */
+it.each([
+  [
+    103,
+    2,
+    'a stand-in that had handed its copy over went on under the same name, and covered an acknowledged write',
+  ],
+  [222, 2, 'a stand-in gave its copy to a home that had one already, after the hint window'],
+  [8076, 3, 'a stand-in was left with a record and no hint, when the disk was full and the node died'],
+  [7, 2, 'after a full disk nothing was swept until a client wrote again'],
+])('swarm seed %i: %s minutes in which %s', (seed, minutes) => {
+  expect(runSeed({ seed, minutes, nodes: 5, lines: 0, twice: false }).violations).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ALL, QUORUM } from '../core/levels.js';
 import { Message } from '../messages.js';
 import { LENGTH_BYTES } from '../transport/limits.js';
+import { runSeed } from './run-seed.js';
 import type { Troubles } from './sim-chaos.js';
 import type { SimWorld } from './sim-world.js';
 import { type Plan, type Report, simulate } from './simulation.js';
@@ -40,9 +41,7 @@ function expectSound(plan: Plan): void {
 describe('nothing fails', () => {
   it.each([
     [1, 3],
-    [2, 3],
     [3, 5],
-    [4, 5],
   ])(
     'seed %i, %i nodes: every request succeeds, no read is older than what was acknowledged or read before',
     (seed, nodes) => {
@@ -52,19 +51,12 @@ describe('nothing fails', () => {
 });
 
 describe('nodes die, restart and stop, wires are cut one way or both, connections break, clocks differ', () => {
-  it.each([
-    [11, 3],
-    [12, 5],
-  ])('seed %i, %i nodes, a minute: nothing acknowledged is lost, no dot is issued twice', (seed, nodes) => {
-    expectSound({ seed, nodes, seconds: 60, troubles: EVERYTHING });
+  it('twenty seeds: nothing acknowledged is lost, no dot is issued twice', () => {
+    for (let seed = 100; seed < 120; seed++)
+      expectSound({ seed, nodes: seed % 2 === 0 ? 3 : 5, seconds: 20, troubles: EVERYTHING });
   });
 
-  it.each([100, 110, 120, 130])('ten seeds from %i', (from) => {
-    for (let seed = from; seed < from + 10; seed++)
-      expectSound({ seed, nodes: seed % 2 === 0 ? 3 : 5, seconds: 30, troubles: EVERYTHING });
-  });
-
-  it.each([21, 22, 23])(
+  it.each([21, 22])(
     'seed %i: machines lose power; with a synced log nothing acknowledged is lost',
     (seed) => {
       const troubles = and('power loss', 'crash of all');
@@ -72,20 +64,32 @@ describe('nodes die, restart and stop, wires are cut one way or both, connection
     },
   );
 
-  it.each([2, 4, 5, 6])('seed %i: disks fill up; whatever was acknowledged is somewhere', (seed) => {
+  it.each([2, 4])('seed %i: disks fill up; whatever was acknowledged is somewhere', (seed) => {
     expectSound({ seed, nodes: 3, seconds: 30, troubles: { faults: ['full disk'], everyMs: 1600 } });
     expectSound({ seed, nodes: 5, seconds: 30, troubles: and('full disk') });
   });
 
-  it.each([1, 2, 3])('seed %i: every client asks for its own level', (seed) => {
+  it.each([1, 2])('seed %i: every client asks for its own level', (seed) => {
     const levels = [1, QUORUM, ALL];
     expectSound({ seed, nodes: 3, seconds: 30, troubles: and('full disk'), levels });
     expectSound({ seed, nodes: 5, seconds: 30, troubles: EVERYTHING, levels });
   });
+});
+
+describe('any faults, any settings, any commands (npm run simulate has many more)', () => {
+  it.each([1, 2, 3, 4])('eight seeds of the swarm, %i', (from) => {
+    for (let seed = from * 8; seed < from * 8 + 8; seed++) {
+      const { violations } = runSeed({ seed, nodes: 5, minutes: 0.7, lines: 0, twice: false });
+      expect(violations, `seed ${seed}`).toEqual([]);
+    }
+  });
 
   it('the same seed gives the same run, another seed another', () => {
-    const hashOf = (seed: number) => run({ seed, nodes: 3, seconds: 30, troubles: EVERYTHING }).hash;
-    expect(hashOf(31)).toBe(hashOf(31));
+    const hashOf = (seed: number): number => {
+      const { hash, violations } = runSeed({ seed, nodes: 5, minutes: 0.5, lines: 0, twice: true });
+      expect(violations).toEqual([]);
+      return hash;
+    };
     expect(hashOf(31)).not.toBe(hashOf(32));
   });
 });
