@@ -94,9 +94,9 @@ describe('hints', () => {
     hints.keep('n3', key('k', 0), 1);
     hints.forget('n2', key('k', 0));
     expect(hints.targets().map(({ target, count }) => `${target}: ${count}`)).toEqual(['n2: 1', 'n3: 1']);
-    expect([0, 1, 2].map((db) => hints.holds(key('k', db)))).toEqual([true, true, false]);
+    expect([0, 1, 2].map((db) => hints.secure(key('k', db)))).toEqual([true, true, false]);
     hints.forget('n3', key('k', 0));
-    expect(hints.holds(key('k', 0))).toBe(false);
+    expect(hints.secure(key('k', 0))).toBe(false);
   });
 
   it('once forgotten stay forgotten', () => {
@@ -173,6 +173,29 @@ describe('the group commit', () => {
     expect(hints.keep('n2', key('k'), 2)).toBe(true);
     bench.settle();
     expect(rows()).toEqual(['n2 k']);
+  });
+
+  it('of a record carries its hint once more where the one before failed', () => {
+    hints.keep('n2', key('k'), 1);
+    failCommit();
+    bench.store.onCommitRecord = (entry) => {
+      expect(hints.secure(entry)).toBe(true);
+    };
+    bench.put('k', 'value');
+    bench.settle();
+    expect(bench.batches.at(-1)).toEqual({ rows: 2, sync: false });
+    expect(rows()).toEqual(['n2 k']);
+    bench.put('k', 'again', 2);
+    bench.settle();
+    expect(bench.batches.at(-1)).toEqual({ rows: 1, sync: false });
+  });
+
+  it('that gathers carries what is secured once more while the one before is under way', () => {
+    hints.keep('n2', key('k'), 1);
+    bench.endTurn();
+    expect(hints.secure(key('k'))).toBe(true);
+    bench.settle();
+    expect(bench.batches.map((batch) => batch.rows)).toEqual([1, 1]);
   });
 
   it('that fails while the record is handed over leaves nothing that the next write trusts', () => {

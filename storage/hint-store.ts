@@ -143,20 +143,28 @@ export class HintStore {
       this.counters.kept++;
     } else {
       hint.kept++;
-      // Its row is in the log, or goes with the very group that the caller's write goes with.
-      if (hint.rowSeq === ON_DISK || hint.rowSeq === this.store.rowsSeq) return true;
+      if (this.isSafe(hint)) return true;
     }
-    hint.rowSeq = this.store.putRow(rowKey(target, hint), rowValue(hint));
-    this.changesOf(hint.rowSeq).kept.push(hint);
+    this.writeRow(target, hint);
     return true;
   }
 
-  /** Whether any member is known to lack the key's newest record. */
-  holds(entry: HintedKey): boolean {
+  /**
+   * Whether any member is known to lack the key's newest record; if so, its hint is in the log, or goes with rows put now: what
+   * only this process knows would leave the record behind without one.
+   */
+  secure(entry: HintedKey): boolean {
     if (this.index.size === 0) return false;
     const id = idOf(entry);
-    for (const { byId } of this.index.values()) if (byId.has(id)) return true;
-    return false;
+    const unsafe: [string, Hint][] = [];
+    for (const [target, { byId }] of this.index) {
+      const hint = byId.get(id);
+      if (hint === undefined) continue;
+      if (this.isSafe(hint)) return true;
+      unsafe.push([target, hint]);
+    }
+    for (const [target, hint] of unsafe) this.writeRow(target, hint);
+    return unsafe.length > 0;
   }
 
   forget(target: string, entry: HintedKey): void {
@@ -182,6 +190,16 @@ export class HintStore {
       const [oldest] = byId.values();
       return { target, count: byId.size, bytes, oldestMs: oldest.sinceMs };
     });
+  }
+
+  /** Its row is in the log, or goes with the very group that rows put now go with. */
+  private isSafe({ rowSeq }: Hint): boolean {
+    return rowSeq === ON_DISK || rowSeq === this.store.rowsSeq;
+  }
+
+  private writeRow(target: string, hint: Hint): void {
+    hint.rowSeq = this.store.putRow(rowKey(target, hint), rowValue(hint));
+    this.changesOf(hint.rowSeq).kept.push(hint);
   }
 
   private install(target: string, loaded: Hint[]): void {

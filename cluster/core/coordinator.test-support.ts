@@ -75,7 +75,7 @@ class HintsInMemory implements Hints {
     return true;
   }
 
-  holds({ key }: RecordEntry): boolean {
+  secure({ key }: RecordEntry): boolean {
     return [...this.kept].some((hint) => hint.endsWith(` ${key}`));
   }
 }

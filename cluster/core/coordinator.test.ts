@@ -31,6 +31,40 @@ describe('a write whose verifying read ends at once', () => {
   });
 });
 
+describe('a write of what is further ahead than max-clock-drift', () => {
+  const far = 61_000 * 4096;
+
+  it('is refused before it runs, and this node keeps its time', () => {
+    bench.topology.setAlive(2, false);
+    const write = bench.begin('k', 'b', 1);
+    bench.disk.settle();
+    bench.answerReads({ 1: bench.record('a', far) });
+    bench.answerReads({ 1: bench.record('a', far) });
+    expect(write.found).toEqual([]);
+    expect(write.ends).toEqual([expect.stringContaining('max-clock-drift; the write was not applied')]);
+    bench.begin('other', 'c', 1);
+    bench.disk.settle();
+    bench.answerReads({ 1: null });
+    bench.disk.settle();
+    const [version] = bench.store.peek(0, 'other')!.record!.siblings;
+    expect(version.hlc).toBeLessThan(bench.record('', far).siblings[0].hlc);
+  });
+
+  it('runs as soon as this node is there too', () => {
+    bench.inCache('k', bench.record('a', far));
+    bench.topology.setAlive(1, false);
+    bench.topology.setAlive(2, false);
+    expect(bench.begin('k', 'b', 1).found).toEqual([]);
+    bench.now += 1000;
+    expect(bench.begin('k', 'b', 1).found).toEqual(['a']);
+  });
+
+  it('does not keep anybody from reading it', () => {
+    bench.inCache('k', bench.record('a', far));
+    expect(bench.begin('k', null, 1).found).toEqual(['a']);
+  });
+});
+
 describe('a replica whose commit failed', () => {
   it('does not acknowledge a group of which a part was lost', () => {
     bench.onDisk('slow', bench.record('s', 1));

@@ -28,6 +28,8 @@ export interface CoordinatorOptions {
 
 const NOBODY_CROWDED: readonly number[] = [];
 
+const TOO_FAR_AHEAD =
+  "NOQUORUM the key's newest version is further ahead of this node's clock than max-clock-drift; the write was not applied";
 const NOT_IN_THE_LOG = "NOQUORUM this node's disk did not confirm in time what was found; nothing was read";
 
 /**
@@ -126,7 +128,8 @@ export class Coordinator {
   /** One of the fetches an operation waited for is there. */
   fetched(operation: Operation): void {
     if (--operation.pending > 0) return;
-    operation.failure ??= lostWhileWaiting(operation) ?? this.outOfReach(operation);
+    operation.failure ??=
+      lostWhileWaiting(operation) ?? this.outOfReach(operation) ?? this.clockRefusal(operation);
     if (operation.failure !== null) {
       this.release(operation);
       operation.end(operation.failure);
@@ -262,6 +265,20 @@ export class Coordinator {
         return 'OVERLOADED try again, too much is queued for the other replicas; the write was not applied';
       if (standsFor !== -1 && this.hints.full)
         return 'OVERLOADED no more hints can be kept for the home replicas; the write was not applied';
+    }
+    return null;
+  }
+
+  /**
+   * Why no version may take the place of what the keys hold: a newer reading would take this node's clock, and those it talks to,
+   * along with one that is too far ahead. A node alone has nobody to mislead.
+   */
+  private clockRefusal(operation: Operation): string | null {
+    if (!operation.isWrite || this.topology().n === 1) return null;
+    const now = this.clock.now();
+    for (let i = 0; i < operation.count; i++) {
+      const highest = highestHlc(operation.places[i].entry?.record ?? null);
+      if (!this.hlc.observe(highest, now)) return TOO_FAR_AHEAD;
     }
     return null;
   }

@@ -284,6 +284,22 @@ describe('a stand-in', () => {
     expect([bench.value(bench.foreign, 'k'), bench.hints.count]).toEqual([null, 0]);
   });
 
+  it('lets go of no hint that alone is on the disk', () => {
+    const [, second] = bench.homes(bench.foreign);
+    stoodIn('k');
+    bench.down(second);
+    const entry = bench.loaded(bench.foreign, 'k');
+    bench.disk.writeFailure = new Error('full');
+    bench.handoff.keep(second, entry);
+    bench.disk.settle();
+    bench.disk.writeFailure = null;
+    bench.store.unpin(entry);
+    bench.up(foreignTarget);
+    bench.answerAll();
+    bench.start();
+    expect([bench.value(bench.foreign, 'k'), bench.hints.count]).toEqual(['kept', 1]);
+  });
+
   it('keeps what is newer than what was sent, even if it was not told that the member lacks it', () => {
     stoodIn('k');
     bench.up(foreignTarget);

@@ -108,8 +108,8 @@ export class Handoff implements Hints {
     return this.hints.keep(members[home].name, entry, this.clock.now());
   }
 
-  holds(entry: RecordEntry): boolean {
-    return this.hints.holds(entry);
+  secure(entry: RecordEntry): boolean {
+    return this.hints.secure(entry);
   }
 
   get full(): boolean {
@@ -321,7 +321,7 @@ export class Handoff implements Hints {
     // What a stand-in has is not its own: it goes too, unless it is newer, or still in use.
     if (!same || this.inUse(entry)) return;
     this.forgetDelivered(line, hint);
-    if (!this.hints.holds(entry)) this.removeData(entry);
+    if (!this.hints.secure(entry)) this.removeData(entry);
   }
 
   private forgetDelivered(line: HintLine, hint: Hint): void {
@@ -343,7 +343,7 @@ export class Handoff implements Hints {
   private giveUpDamaged({ line, hint, entry }: Delivery): void {
     this.counters.damaged++;
     this.hints.forget(line.target, hint);
-    if (this.topology().isHome[hint.slot] === 1 || this.hints.holds(entry)) return;
+    if (this.topology().isHome[hint.slot] === 1 || this.hints.secure(entry)) return;
     this.options.forgot(null);
     this.store.adoptAbsence(entry);
   }

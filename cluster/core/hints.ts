@@ -7,8 +7,8 @@ export interface Hints {
    * hints are kept already, or it has been away too long.
    */
   keep(home: number, entry: RecordEntry): boolean;
-  /** Whether anybody is known to lack it. */
-  holds(entry: RecordEntry): boolean;
+  /** Whether anybody is known to lack it; if so, the disk knows it too, at the latest by the group commit that gathers now. */
+  secure(entry: RecordEntry): boolean;
   /** No more hints can be kept. */
   readonly full: boolean;
 }

@@ -72,7 +72,7 @@ export class WriteGroups {
       if (group.set.standsFor !== -1) this.hints.keep(group.set.standsFor, entry);
     }
     // A record on a node that is no home of it is always on its way to one.
-    if (topology.isHome[entry.slot] === 0 && !this.hints.holds(entry))
+    if (topology.isHome[entry.slot] === 0 && !this.hints.secure(entry))
       this.hints.keep(topology.homes(entry.slot)[0], entry);
   }
 

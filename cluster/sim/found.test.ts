@@ -79,6 +79,24 @@ it('what is read from a clock that is far ahead does not drag ours along', () =>
   expect(world.checker.violations).toEqual([]);
 });
 
+it('what a node wrote while its clock was far ahead does not drag it along once that is set right', () => {
+  const world = new SimWorld(1, 3);
+  world.form();
+  const [first] = replicas(world);
+  first.skewMs = 60_000;
+  world.ask(first, { kind: 'set', keys: [KEY], value: 'one', level: ONE });
+  first.crash();
+  first.skewMs = 0;
+  world.startAll();
+  world.runFor(LONG_MS);
+  const { failure } = world.ask(first, { kind: 'set', keys: [KEY], value: 'two' });
+  expect(failure).toMatch(/max-clock-drift; the write was not applied/);
+  expect(world.ask(first, { kind: 'set', keys: [`other{${KEY}}`], value: 'three' }).failure).toBe(null);
+  judge(world);
+  expect(world.ask(first, { kind: 'set', keys: [KEY], value: 'four' }).failure).toBe(null);
+  expect(world.checker.violations).toEqual([]);
+});
+
 // Swarm seeds 7038 and 8010.
 it('a record that was damaged on the disk and sound in the cache is in the tree again once it is repaired', () => {
   const world = new SimWorld(1, 3);
