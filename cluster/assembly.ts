@@ -274,7 +274,9 @@ export class Assembly {
 
   /** The last thing before a clean stop, once everything else is on the disk. */
   saveFacts(done: Done): void {
-    const summaries = this.recounter.exact ? this.summaries.save() : undefined;
+    // A damaged row was summed and counted as a guess, and may read sound next time.
+    const isExact = this.recounter.exact && this.damaged.counters.found === 0;
+    const summaries = isExact ? this.summaries.save() : undefined;
     writeFacts(this.world.engine, this.hlc.latest, summaries, done);
   }
 }

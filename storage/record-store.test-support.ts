@@ -96,10 +96,10 @@ export class StoreBench {
     this.store.unpin(entry);
   }
 
-  /** Turns the record that is on the disk into rubbish, unseen by the cache. */
-  damage(key: string): void {
+  /** Turns the record that is on the disk into rubbish (or into something else), unseen by the cache. */
+  damage(key: string, bytes: Buffer = Buffer.from('rubbish')): void {
     const batch = this.engine.batch();
-    batch.put(dataKey(0, 0, fnv1a(key), key), Buffer.from('rubbish'));
+    batch.put(dataKey(0, 0, fnv1a(key), key), bytes);
     batch.write(true, () => {});
     this.settle();
   }

@@ -90,7 +90,7 @@ export class RecordStore {
   private readonly newest = Buffer.alloc(8);
   private extraRows: { key: Buffer; value: Buffer | null }[] = [];
   private pendingBytes = 0;
-  private settledWaiters: { seq: number; run: Done }[] = [];
+  private readonly settledWaiters: { seq: number; run: Done }[] = [];
   /** Records that could not be written, until the disk has said what there is in their place. */
   private askedAgain = 0;
 
@@ -351,6 +351,8 @@ export class RecordStore {
 
   private heal(entry: RecordEntry): void {
     entry.corrupt = false;
+    // The row may have been misread only, and summed since then, as it is, beside what was now put.
+    this.doubt(entry);
     this.onHealed(entry);
   }
 
@@ -424,17 +426,16 @@ export class RecordStore {
     this.askedAgain++;
     const loaded = (): void => {
       this.askedAgain--;
-      const meanwhile = entry.dirtySeq !== seq;
-      const found = meanwhile ? null : (entry.record ?? null);
+      const found = entry.dirtySeq === seq ? (entry.record ?? null) : null;
       this.observer.changed(entry.db, entry.slot, entry.hash, lost, found);
+      if (entry.loadError !== null) this.doubt(entry);
     };
     this.load(entry, { loaded });
   }
 
   private wakeSettled(seq: number, error: Error | null): void {
     if (this.settledWaiters.length === 0) return;
-    const waiting = this.settledWaiters;
-    this.settledWaiters = [];
+    const waiting = this.settledWaiters.splice(0);
     for (const waiter of waiting) {
       if (waiter.seq <= seq) waiter.run(error);
       else this.settledWaiters.push(waiter);

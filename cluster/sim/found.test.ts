@@ -126,3 +126,25 @@ it.each([
 ])('swarm seed %i: %s minutes in which %s', (seed, minutes) => {
   expect(runSeed({ seed, minutes, nodes: 5, lines: 0, twice: false }).violations).toEqual([]);
 });
+
+it('trees summed while the disk gave damaged values are not kept over a clean stop', () => {
+  const world = new SimWorld(1, 3);
+  world.form();
+  const [first, ...others] = replicas(world);
+  const sum = (): number => first.life!.assembly.recounter.summaries.trees.slotA(slotOf(KEY));
+  world.ask(first, { kind: 'set', keys: [KEY], value: 'x', level: ALL });
+  const sound = sum();
+  for (const node of [first, ...others]) node.crash();
+  first.disk.misreads = 1;
+  first.start();
+  world.runFor(LONG_MS);
+  expect(first.life!.assembly.recounter.exact).toBe(true);
+  expect(sum()).not.toBe(sound);
+  first.disk.misreads = 0;
+  first.stop();
+  world.runFor(LONG_MS);
+  expect(first.running).toBe(false);
+  first.start();
+  world.runFor(LONG_MS);
+  expect(sum()).toBe(sound);
+});

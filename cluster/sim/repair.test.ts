@@ -130,6 +130,22 @@ describe('two replicas that differ in 100 keys', () => {
   });
 });
 
+it('trees that show nothing of what is there are put right by a repair', () => {
+  const world = formed(6, 2);
+  const [one, other] = world.nodes;
+  put(world, world.nodes, keys(0, 20));
+  for (const [wrong, asking] of [
+    [one, one],
+    [one, other],
+  ]) {
+    wrong.life!.assembly.recounter.summaries.trees.cleared(0);
+    expect(differingSlots(world).length).toBeGreaterThan(0);
+    expect(repair(world, asking)).toEqual([]);
+    world.runFor(PATIENCE_MS);
+    expect(differingSlots(world)).toEqual([]);
+  }
+});
+
 describe('all nodes told to repair at once', () => {
   it('take turns, and all are done in the end', () => {
     const world = formed(9, 5);

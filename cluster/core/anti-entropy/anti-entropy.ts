@@ -101,7 +101,7 @@ export class AntiEntropy {
       summaries,
       wire: this.wire,
       worker: this.worker,
-      intake: new Intake(store, clock, hlc, log),
+      intake: new Intake(store, summaries.trees, clock, hlc, log),
       elapsed,
       ready: options.ready,
       shared: (peer: PeerId) => this.shared(peer),

@@ -1,6 +1,7 @@
 import type { KeyRecord } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import type { RecordStore } from '../../../storage/record-store.js';
+import { leafOf, type SlotTrees } from '../../../storage/slot-trees.js';
 import type { Clock, Log } from '../../environment.js';
 import { applyRecord } from '../apply.js';
 import type { HybridClock } from '../hlc.js';
@@ -14,6 +15,7 @@ export class Intake {
 
   constructor(
     private readonly store: RecordStore,
+    private readonly trees: SlotTrees,
     private readonly clock: Clock,
     private readonly hlc: HybridClock,
     private readonly log: Log,
@@ -43,8 +45,15 @@ export class Intake {
   private apply(entry: RecordEntry, record: KeyRecord, done: (taken: Taken, seq: number) => void): void {
     const changed = applyRecord(this.store, entry, record);
     const seq = entry.dirtySeq;
+    // Where the trees show nothing, everything is sent and no lists are compared, so no list puts the trees right.
+    if (entry.record != null && this.showsNothing(entry)) this.store.doubt(entry);
     this.store.unpin(entry);
     done(changed ? 'changed' : 'same', seq);
+  }
+
+  private showsNothing({ db, slot, hash }: RecordEntry): boolean {
+    const leaf = leafOf(hash);
+    return this.trees.leafA(db, slot, leaf) === 0 && this.trees.leafB(db, slot, leaf) === 0;
   }
 
   private admitClock(record: KeyRecord): boolean {
