@@ -164,7 +164,9 @@ export class Sweeper {
           this.store.put(entry, changed);
         }
       }
-      if (reason !== undefined && entry.loadError === null) this.store.putRow(reason, null);
+      // A damaged record of a node alone never comes back.
+      const isOver = entry.record !== undefined || (entry.corrupt && this.alone());
+      if (reason !== undefined && isOver) this.store.putRow(reason, null);
       this.store.unpin(entry);
     };
     if (entry.record !== undefined) apply();

@@ -18,6 +18,8 @@ export interface Request {
   readonly level: Level;
   /** Of an `expiring` value, ms. */
   readonly ttlMs?: number;
+  /** Where a `scan` begins. */
+  readonly cursor?: number;
 }
 
 export interface Outcome {

@@ -1,3 +1,4 @@
+import { SLOTS } from '../../storage/key-layout.js';
 import type { Level } from '../core/levels.js';
 import { raise } from './sight.js';
 import type { Outcome, Request, RequestKind } from './sim-call.js';
@@ -45,6 +46,7 @@ export class SimClient {
   private asked = 0;
   private stopped = true;
   private busy = false;
+  private open: { request: Request; node: string; at: number } | undefined;
 
   constructor(
     private readonly world: SimWorld,
@@ -66,6 +68,12 @@ export class SimClient {
   /** It waits for no answer. */
   get idle(): boolean {
     return !this.busy;
+  }
+
+  /** What it waits for, in words. */
+  get waitsFor(): string {
+    const { request, node, at } = this.open!;
+    return `${this.name} has waited since ${at.toFixed(0)} for ${node}: ${said(request)}`;
   }
 
   private next(afterMs: number): void {
@@ -90,7 +98,8 @@ export class SimClient {
     if (kind === 'expiring')
       return { kind, keys: [key], value, level, ttlMs: Math.floor(random.between(1, 20_000)) };
     if (kind === 'set') return { kind, keys: [key], value, level };
-    return { kind, keys: kind === 'flush' || kind === 'scan' ? [] : [key], value: '', level };
+    if (kind === 'scan') return { kind, keys: [], value: '', level, cursor: random.below(SLOTS) * 2 ** 32 };
+    return { kind, keys: kind === 'flush' ? [] : [key], value: '', level };
   }
 
   private chooseKind(): RequestKind | 'once' | 'pair' {
@@ -110,6 +119,7 @@ export class SimClient {
     if (request.kind === 'flush') world.flushes.underWay++;
     let answered = false;
     const askedAt = world.queue.now;
+    this.open = { request, node: this.node.address, at: askedAt };
     this.node.ask(request, (outcome) => {
       const { checker, queue } = world;
       if (answered) checker.violation(`${this.name} was answered twice`, request.keys[0]);

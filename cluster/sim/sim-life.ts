@@ -21,6 +21,7 @@ import type { SimTransport } from './sim-transport.js';
 const SYNC_EVERY_MS = 1000;
 const DATABASES = 1;
 const SCAN_COUNT = 50;
+const SCAN_STEPS = 100;
 
 export interface SimSettings {
   readonly replicas: number;
@@ -176,7 +177,7 @@ export class SimLife {
     const { node } = this;
     if (!node.ready) return done(failed('CLUSTERDOWN'));
     if (request.kind === 'flush') return this.flush(done);
-    if (request.kind === 'scan') return this.scan(0, [], done);
+    if (request.kind === 'scan') return this.scan(request.cursor ?? 0, SCAN_STEPS, [], done);
     const refusal = node.refusal(this.parts.clock.elapsed());
     if (refusal !== null) return done(failed(refusal));
     if (request.kind === 'get') return this.run(request, done);
@@ -196,13 +197,18 @@ export class SimLife {
     this.assembly.keyspace.flush(0, (failure) => done({ failure, dots: [], sights: [] }));
   }
 
-  /** Walks the whole keyspace; the keys come as values, one sight each. */
-  private scan(cursor: number, found: readonly string[], done: (outcome: Outcome) => void): void {
+  /** Walks a part of the keyspace: all of it is thousands of steps. */
+  private scan(
+    cursor: number,
+    steps: number,
+    found: readonly string[],
+    done: (outcome: Outcome) => void,
+  ): void {
     this.assembly.keyspace.scan(0, cursor, SCAN_COUNT, (failure, next, items) => {
       const keys = [...found, ...items.map(({ key }) => key)];
       if (failure !== null) done(failed(failure));
-      else if (next === 0) done({ failure: null, dots: [], sights: [], scanned: keys });
-      else this.scan(next, keys, done);
+      else if (next === 0 || steps === 1) done({ failure: null, dots: [], sights: [], scanned: keys });
+      else this.scan(next, steps - 1, keys, done);
     });
   }
 

@@ -74,7 +74,7 @@ export function simulate(plan: Plan): Report {
     world.runFor(2000);
     world.healFaults();
     if (!world.runUntil(() => clients.every((client) => client.idle), FINISH_WITHIN_MS))
-      world.checker.violation('a client was never answered');
+      for (const client of clients.filter(({ idle }) => !idle)) world.checker.violation(client.waitsFor);
     judge(world, plan.repairedBy);
     if (world.checker.found.length > 0) break;
   }
