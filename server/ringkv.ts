@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Assembly } from '../cluster/assembly.js';
 import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
+import { isUnwritten } from '../cluster/core/unwritten.js';
 import type { Node } from '../cluster/node.js';
 import { TcpTransport } from '../cluster/transport/tcp-transport.js';
 import { Turn } from '../cluster/turn.js';
@@ -231,7 +232,7 @@ async function assemble(
     await settled(store);
     await saveFacts(cluster);
     await engine.close();
-    await folder.markClean();
+    if (store.count(isUnwritten) === 0) await folder.markClean();
     await folder.close();
   };
   return { port: clientPort, busPort, node, seconds: (performance.now() - beganAt) / 1000, stop };

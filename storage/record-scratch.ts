@@ -11,7 +11,7 @@ export class RecordScratch {
 
   constructor(private readonly writers: WriterTable) {}
 
-  /** Encodes at the start of `buffer` and returns the length; valid until the next call. */
+  /** Encodes at the start of `buffer` and returns the length; valid until the next call. Only then is it known which `buffer` that is. */
   encode(record: KeyRecord, keyHash: number): number {
     const bytes = encodedBytes(record);
     if (bytes > this.buffer.length || this.buffer.length > KEPT_BYTES) {

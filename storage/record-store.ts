@@ -112,13 +112,13 @@ export class RecordStore {
     return this.cache.bytes;
   }
 
-  /** Records somebody uses now; those that wait for their next write, having failed to reach the disk, are not in use. */
-  get pinnedRecords(): number {
-    let pinned = 0;
-    this.cache.forEach(({ pins, unwritten }) => {
-      if (pins > 0 && unwritten === null) pinned++;
+  /** How many of the cached entries are so. */
+  count(isSo: (entry: RecordEntry) => boolean): number {
+    let count = 0;
+    this.cache.forEach((entry) => {
+      if (isSo(entry)) count++;
     });
-    return pinned;
+    return count;
   }
 
   /** Bytes put but not yet handed to the engine: what back-pressure looks at. */

@@ -91,7 +91,7 @@ export class Coordinator {
       store,
       this.reads,
       elapsedMs,
-      () => topology().n === 1,
+      topology,
       (operation) => this.fetched(operation),
       this.counters,
     );

@@ -27,8 +27,7 @@ export class Gates {
     private readonly store: RecordStore,
     private readonly reads: QuorumReads,
     private readonly elapsedMs: () => number,
-    /** There are no other replicas. */
-    private readonly isAlone: () => boolean,
+    private readonly topology: () => Topology,
     /** One of the fetches an operation waited for has ended. */
     private readonly fetched: (operation: Operation) => void,
     private readonly counters: { verified: number; timeouts: number },
@@ -69,9 +68,14 @@ export class Gates {
       this.store.load(entry, { loaded: (own) => this.pass(gate, own.loadFailure) });
       return;
     }
+    this.verify(gate, operation.needed, topology);
+  }
+
+  private verify(gate: Gate, writeNeeds: number, topology: Topology): void {
+    const { entry } = gate;
     this.counters.verified++;
     // Enough replicas that one of them has every acknowledged write, as far as they are alive.
-    const overlap = Math.max(majority(topology.n), topology.n - operation.needed + 1);
+    const overlap = Math.max(majority(topology.n), topology.n - writeNeeds + 1);
     // A stand-in may know nothing of the key: whoever asks it asks one more.
     const { reachable, standIns } = topology.setOf(entry.slot);
     const needed = Math.min(reachable, overlap + standIns.length);
@@ -79,6 +83,10 @@ export class Gates {
     const owner: ReadOwner = {
       readDone: (read, record, failed) => {
         const failure = failed ?? read.loadFailure;
+        // Whom it asked has died meanwhile, and others are there now.
+        const now = this.topology();
+        if (failed !== null && now.trustEpoch !== epoch && gate.operations.length > 0)
+          return this.verify(gate, writeNeeds, now);
         if (failure === null) {
           if (record !== null) applyRecord(this.store, entry, record);
           else if (entry.record === undefined) this.store.adoptAbsence(entry);
@@ -94,7 +102,7 @@ export class Gates {
     this.open.delete(gate.entry);
     gate.entry.gated = false;
     const now = this.elapsedMs();
-    const isAlone = this.isAlone();
+    const isAlone = this.topology().n === 1;
     for (const operation of gate.operations) {
       if (operation.deadline <= now) operation.failure ??= GAVE_UP;
       else if (failure !== null && !(isAlone && mayOverwrite(operation, gate.entry)))

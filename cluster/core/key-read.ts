@@ -22,6 +22,10 @@ export interface ReadEffects {
   repair(read: KeyRead, replica: number, record: KeyRecord): void;
   /** Gives a stale replica the merged record and tells by `confirmed` whether its log has it. False: it cannot be sent. */
   confirm(read: KeyRead, replica: number, record: KeyRecord): boolean;
+  /** Whether there are others to ask by now than there were when it began. */
+  mayBegin(read: KeyRead): boolean;
+  /** Reads the key once more, for the same owner. */
+  beginAgain(read: KeyRead): void;
   /** Nothing is expected any more, not even late answers. */
   done(read: KeyRead): void;
 }
@@ -47,7 +51,9 @@ interface Answer {
  */
 export class KeyRead implements LoadWaiter {
   /** By `Clock.elapsed`, as all times here. */
-  readonly startedMs: number;
+  startedMs: number;
+  /** The topology's epoch of trust when it began; -1: the owner itself sees to another try. */
+  epoch = -1;
   /** When it last went on: what it asks is timed from here. */
   elapsedMs: number;
   /** The number by which its owner knows the fetch of its own copy. */
@@ -77,6 +83,7 @@ export class KeyRead implements LoadWaiter {
   /** The owner was told. */
   private concluded = false;
   private damagedCopies = 0;
+  private needed: number;
   private over = false;
 
   constructor(
@@ -89,7 +96,8 @@ export class KeyRead implements LoadWaiter {
     /** This node's own entry, pinned, when it is a home replica. */
     readonly entry: RecordEntry | undefined,
     private readonly self: number,
-    private needed: number,
+    /** Replicas it was to have an answer from. */
+    readonly wanted: number,
     /** Home replicas of the key, dead or alive. */
     private readonly replicas: number,
     /** This node's own copy has to be among the answers, however long it takes. */
@@ -99,6 +107,7 @@ export class KeyRead implements LoadWaiter {
     private readonly effects: ReadEffects,
     elapsedMs: number,
   ) {
+    this.needed = wanted;
     this.startedMs = elapsedMs;
     this.elapsedMs = elapsedMs;
   }
@@ -155,7 +164,7 @@ export class KeyRead implements LoadWaiter {
     if (this.finished) return this.closeIfComplete();
     while (this.answers.length < this.needed) {
       if (this.askNext(gone.full)) continue;
-      this.fail();
+      this.giveUp();
       return;
     }
     this.check();
@@ -333,6 +342,15 @@ export class KeyRead implements LoadWaiter {
       this.told = all;
     }
     this.closeIfComplete();
+  }
+
+  /** There is nobody left to ask. */
+  private giveUp(): void {
+    if (!this.effects.mayBegin(this)) return this.fail();
+    this.finished = true;
+    this.concluded = true;
+    this.close();
+    this.effects.beginAgain(this);
   }
 
   private fail(): void {

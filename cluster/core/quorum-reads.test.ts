@@ -143,6 +143,43 @@ describe('a replica that lets a read wait', () => {
     expect(bench.coordinator.inFlight).toBe(0);
   });
 
+  it('takes the last of those that were to be asked along: whoever takes their place is asked instead', () => {
+    bench = new CoreBench(5, true);
+    const { topology, coordinator } = bench;
+    const { read, homes } = foreign();
+    const others = [1, 2, 3, 4].filter((peer) => !homes.includes(peer));
+    bench.sent();
+    for (const home of homes) {
+      topology.setAlive(home, false);
+      coordinator.peerDown(home);
+    }
+    bench.disk.settle();
+    const known = Object.fromEntries(others.map((peer) => [peer, bench.record('hinted', 1)]));
+    for (let round = 0; round < 2; round++) bench.answerReads(known);
+    bench.now += 2 * TIMEOUT_MS;
+    coordinator.tick();
+    expect([read.found, read.ends]).toEqual([['hinted'], [null]]);
+    expect(coordinator.inFlight).toBe(0);
+  });
+
+  it('and was asked by a try that began again is not waited for twice', () => {
+    bench = new CoreBench(5, true);
+    const { topology, coordinator } = bench;
+    const { read, homes } = foreign();
+    bench.sent();
+    bench.deaf.add(homes[2]);
+    for (const home of [homes[2], homes[0]]) {
+      topology.setAlive(home, false);
+      coordinator.peerDown(home);
+    }
+    const again = readsIn(bench.sent());
+    expect(again.map(({ peer }) => peer)).toContain(homes[1]);
+    bench.now += TIMEOUT_MS;
+    coordinator.tick();
+    expect(read.ends).toEqual([expect.stringContaining('NOQUORUM')]);
+    expect([coordinator.inFlight, coordinator.underWay]).toEqual([0, 0]);
+  });
+
   it('that never answers is forgotten in the end', () => {
     bench.inCache('k', bench.record('a', 1));
     const read = bench.begin('k', null);

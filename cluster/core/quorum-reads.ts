@@ -89,6 +89,8 @@ export class QuorumReads implements ReadEffects {
     needed: number,
     topology: Topology,
     ownIsNeeded: boolean,
+    /** When the first try of it began, if this is another one. */
+    startedMs = 0,
   ): void {
     this.budget.earn();
     const { standIns, standsFor, reachable } = topology.setOf(slot);
@@ -115,6 +117,9 @@ export class QuorumReads implements ReadEffects {
       this,
       now,
     );
+    // Who has to know more than the record (`gates.ts`) begins again itself.
+    if (!ownIsNeeded) read.epoch = topology.trustEpoch;
+    if (startedMs !== 0) read.startedMs = startedMs;
     const candidates: number[] = [];
     for (const member of topology.homes(slot))
       if (member !== self && topology.alive[member] === 1) candidates.push(member);
@@ -166,12 +171,13 @@ export class QuorumReads implements ReadEffects {
     }
     const out = this.transport.writer(replica);
     if (out === undefined) return;
+    const length = this.scratch.encode(record, fnv1a(read.key));
     out.begin();
     out.u8(Message.Repair);
     out.u8(read.db);
     out.u16(read.slot);
     out.latin1(read.key);
-    out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, fnv1a(read.key)));
+    out.bytes(this.scratch.buffer, 0, length);
     out.end();
   }
 
@@ -180,6 +186,7 @@ export class QuorumReads implements ReadEffects {
     const id = this.takeId();
     let out = this.transport.writer(replica);
     if (out === undefined) return false;
+    const length = this.scratch.encode(record, fnv1a(read.key));
     // A group of one record, as a coordinator sends it.
     out.begin();
     out.u8(Message.Write);
@@ -187,7 +194,7 @@ export class QuorumReads implements ReadEffects {
     out.u8(read.db);
     out.u16(read.slot);
     out.latin1(read.key);
-    out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, fnv1a(read.key)));
+    out.bytes(this.scratch.buffer, 0, length);
     if (!out.end()) return false;
     out = this.transport.writer(replica);
     if (out === undefined) return false;
@@ -198,6 +205,15 @@ export class QuorumReads implements ReadEffects {
     if (!out.end()) return false;
     this.expect(id, read, replica);
     return true;
+  }
+
+  mayBegin({ epoch, startedMs }: KeyRead): boolean {
+    if (epoch === -1 || epoch === this.topology().trustEpoch) return false;
+    return this.elapsedMs() - startedMs < this.timeoutMs();
+  }
+
+  beginAgain({ owner, index, db, slot, key, wanted, startedMs }: KeyRead): void {
+    this.start(owner, index, db, slot, key, wanted, this.topology(), false, startedMs);
   }
 
   done(read: KeyRead): void {

@@ -272,10 +272,12 @@ export class Replica {
   }
 
   private answerRead(peer: number, request: number, full: boolean, entry: RecordEntry): void {
+    const { record } = entry;
+    // Before its buffer is asked for: a long one gets another.
+    const length = full && record != null ? this.scratch.encode(record, entry.hash) : 0;
     const out = this.transport.writer(peer);
     if (out !== undefined) {
       out.begin();
-      const { record } = entry;
       if (record === undefined) {
         out.u8(Message.ReadFailed);
         out.u32(request);
@@ -283,7 +285,7 @@ export class Replica {
       } else if (full) {
         out.u8(Message.ReadRecord);
         out.u32(request);
-        if (record !== null) out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, entry.hash));
+        out.bytes(this.scratch.buffer, 0, length);
       } else {
         out.u8(Message.ReadDigest);
         out.u32(request);

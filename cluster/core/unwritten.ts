@@ -23,6 +23,14 @@ export function keepUnwritten(
   entry.unwritten = entry.unwritten === null ? record : merge(entry.unwritten, record, store.writers);
 }
 
+/**
+ * Only this process knows of it. A node with such entries does not stop cleanly: its next life would claim, under the same name, to
+ * have seen what it has forgotten.
+ */
+export function isUnwritten(entry: RecordEntry): boolean {
+  return entry.unwritten !== null;
+}
+
 /** Before an operation makes new versions: they take the place of those that others alone may have, knowing them. */
 export function recallUnwritten(store: RecordStore, operation: Operation): void {
   for (let i = 0; i < operation.count; i++) {

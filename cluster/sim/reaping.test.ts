@@ -78,7 +78,8 @@ function message(node: SimNode): Buffer {
   writer.u8(0);
   writer.u16(SLOT);
   writer.latin1(KEY);
-  writer.bytes(scratch.buffer, 0, scratch.encode(record, fnv1a(KEY)));
+  const length = scratch.encode(record, fnv1a(KEY));
+  writer.bytes(scratch.buffer, 0, length);
   writer.end();
   return Buffer.from(writer.take().subarray(4));
 }

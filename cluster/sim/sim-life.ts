@@ -6,6 +6,7 @@ import { hlcToMs } from '../core/hlc.js';
 import { type Level, QUORUM } from '../core/levels.js';
 import type { Outlived } from '../core/lives.js';
 import { slotOf } from '../core/slot.js';
+import { isUnwritten } from '../core/unwritten.js';
 import type { Log } from '../environment.js';
 import type { Node } from '../node.js';
 import { readFacts, type SavedFacts } from '../saved-facts.js';
@@ -156,7 +157,8 @@ export class SimLife {
       'requests under way': node.coordinator.inFlight,
       'commands forwarded': node.forwardsUnderWay,
       'groups coming in': node.replica.openGroups,
-      'records in use': store.pinnedRecords,
+      // Those that wait for their next write, having failed to reach the disk, are not in use.
+      'records in use': store.count(({ pins, unwritten }) => pins > 0 && unwritten === null),
       'bytes for the disk': store.gatheringBytes,
       hints: hints.count,
       'damaged records': damaged.open,
@@ -190,7 +192,9 @@ export class SimLife {
     const { store, parts } = this;
     this.assembly.stop();
     parts.transport.close();
-    store.whenSettled(() => this.assembly.saveFacts((error) => done(error === null)));
+    store.whenSettled(() =>
+      this.assembly.saveFacts((error) => done(error === null && store.count(isUnwritten) === 0)),
+    );
   }
 
   private flush(done: (outcome: Outcome) => void): void {

@@ -112,12 +112,14 @@ export class Wire {
   }
 
   sendRecord(peer: PeerId, { request, pushed, db, slot, key, record }: SentRecord): number {
+    // Before its buffer is asked for: a long one gets another.
+    const length = this.scratch.encode(record, fnv1a(key));
     return this.send(peer, Message.RepairRecord, request, (out) => {
       out.u8(pushed ? 1 : 0);
       out.u8(db);
       out.u16(slot);
       out.latin1(key);
-      out.bytes(this.scratch.buffer, 0, this.scratch.encode(record, fnv1a(key)));
+      out.bytes(this.scratch.buffer, 0, length);
     });
   }
 
