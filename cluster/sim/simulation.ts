@@ -103,6 +103,16 @@ function readsAreFresh({ levels = [DEFAULT], settings, nodes }: Plan, { faults }
   return !faults.some((name) => FORGETTING.has(name) || (FORGETTING_LOGS.has(name) && syncMode !== 'always'));
 }
 
+/**
+ * Whether any two reads have a replica in common: then what one of them has shown, the other shows too, even if the write was never
+ * acknowledged. A read of one replica cannot know whether others have what it found.
+ */
+function readsMeet({ levels = [DEFAULT], settings, nodes }: Plan): boolean {
+  const { readQuorum, replicas } = { ...USUAL, ...settings };
+  const n = Math.min(replicas, nodes);
+  return levels.every((level) => replicasNeeded(level, n, readQuorum) * 2 > n);
+}
+
 function makeClients(world: SimWorld, plan: Plan, troubles: Troubles): SimClient[] {
   const { clients = 6, keys = 8, thinkMs = 30, mix = USUAL_MIX, popularity = 1, levels = [DEFAULT] } = plan;
   const nothingFails = troubles.faults.length === 0;
@@ -112,7 +122,7 @@ function makeClients(world: SimWorld, plan: Plan, troubles: Troubles): SimClient
     thinkMs,
     reliable: nothingFails,
     fresh,
-    monotonic: fresh,
+    monotonic: fresh && (nothingFails || readsMeet(plan)),
     levels,
     mix,
     popularity,

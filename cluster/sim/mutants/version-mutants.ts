@@ -1,6 +1,7 @@
 import type { KeyRecord } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { RecordStore } from '../../../storage/record-store.js';
+import { ClockGuard } from '../../core/clock-guard.js';
 import { HybridClock } from '../../core/hlc.js';
 import { Lives } from '../../core/lives.js';
 import { OwnWriters } from '../../core/own-writers.js';
@@ -67,10 +68,10 @@ export const versionMutants: readonly Mutant[] = [
   },
   {
     name: 'any clock is right',
-    mistake: 'readings of clocks that are far ahead are taken over',
+    mistake: 'nodes whose clocks are far off are let in, and their readings taken over',
     faults: ['clock jumps ahead'],
-    make: () =>
-      replace<{ last: number }, [number, number], boolean>(
+    make: () => {
+      const observe = replace<{ last: number }, [number, number], boolean>(
         HybridClock.prototype,
         'observe',
         () =>
@@ -78,7 +79,15 @@ export const versionMutants: readonly Mutant[] = [
             this.last = Math.max(this.last, reading);
             return true;
           },
-      ),
+      );
+      const greeted = replace(ClockGuard.prototype, 'greeted', () => () => null);
+      const measured = replace(ClockGuard.prototype, 'measured', () => () => null);
+      return () => {
+        observe();
+        greeted();
+        measured();
+      };
+    },
   },
 ];
 
