@@ -5,7 +5,7 @@ import { RingCluster, type RingNode } from './harness/servers.js';
 
 const KEYS = Array.from({ length: 3000 }, (_, i) => `key ${i}`);
 /** Repair comes only when it is asked for, and nothing else heals. */
-const SETTINGS = { 'repair-interval': '0', 'hint-window': '0' };
+const SETTINGS = { 'repair-interval': '0', 'max-hints-bytes': '0' };
 let cluster: RingCluster;
 afterEach(() => cluster.stop());
 
