@@ -14,7 +14,7 @@ const MAX_SECONDS = 5;
 /** Twice the keys must not cost twice the bytes. */
 const MAX_GROWTH = 1.5;
 /** Nothing else heals: a node that is down is kept no hints, and repair waits to be told. */
-const SETTINGS = { 'repair-interval': '0', 'hint-window': '0', 'request-timeout': '30000' };
+const SETTINGS = { 'repair-interval': '0', 'max-hints-bytes': '0', 'request-timeout': '30000' };
 const KEYS_PER_BATCH = 1000;
 
 const { values: options } = parseArgs({
