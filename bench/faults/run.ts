@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { savePart } from '../report.js';
 import { type Outcome, suffer } from './campaign.js';
 import { FAULTS, NODES } from './faults.js';
 import { missing, Network } from './namespaces.js';
@@ -86,6 +87,7 @@ async function runInside(network: Network): Promise<number> {
     }
   }
   process.stdout.write(`\n${table(outcomes)}\n`);
+  if (options.only === undefined) savePart('npm run bench:faults', table(outcomes));
   for (const line of wrong) process.stdout.write(`${line}\n`);
   return wrong.length === 0 ? 0 : 1;
 }
