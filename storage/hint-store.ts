@@ -129,11 +129,11 @@ export class HintStore {
    * Notes that `target` lacks the key's newest record; the row goes with the group commit that carries rows put now. False: too many
    * are kept already.
    */
-  keep(target: string, entry: HintedKey, nowMs: number): boolean {
+  keep(target: string, entry: HintedKey, nowMs: number, beyondBound = false): boolean {
     const id = idOf(entry);
     let hint = this.index.get(target)?.byId.get(id);
     if (hint === undefined) {
-      if (this.full) {
+      if (this.full && !beyondBound) {
         this.counters.refused++;
         return false;
       }

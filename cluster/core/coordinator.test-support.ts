@@ -69,6 +69,10 @@ class HintsInMemory implements Hints {
   readonly kept = new Set<string>();
   full = false;
 
+  insist(home: number, { key }: RecordEntry): void {
+    this.kept.add(`${home} ${key}`);
+  }
+
   keep(home: number, { key }: RecordEntry): boolean {
     if (this.full) return false;
     this.kept.add(`${home} ${key}`);

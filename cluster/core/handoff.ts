@@ -108,6 +108,10 @@ export class Handoff implements Hints {
     return this.hints.keep(members[home].name, entry, this.clock.now());
   }
 
+  insist(home: number, entry: RecordEntry): void {
+    this.hints.keep(this.topology().members[home].name, entry, this.clock.now(), true);
+  }
+
   secure(entry: RecordEntry): boolean {
     return this.hints.secure(entry);
   }

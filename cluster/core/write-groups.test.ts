@@ -140,4 +140,25 @@ describe('a node that stands in for all', () => {
     bench.coordinator.begin(write);
     expect(write.ends).toEqual([expect.stringContaining('OVERLOADED')]);
   });
+
+  it('notes what was admitted, although the bound was reached before it is written', () => {
+    bench = new CoreBench(4, true);
+    const foreign = bench.topology.isHome.indexOf(0);
+    const homes = [...bench.topology.homes(foreign)];
+    for (const home of homes) bench.topology.setAlive(home, false);
+    const write = bench.begin('other', null, 1);
+    bench.disk.settle();
+    write.reset();
+    write.isWrite = true;
+    write.writeLevel = 1;
+    write.addKey(0, foreign, 'k');
+    write.run = () => bench.coordinator.write(write, 0, 1, 'v', 0);
+    bench.coordinator.begin(write);
+    bench.disk.endTurn();
+    bench.disk.answer();
+    bench.hints.full = true;
+    bench.disk.settle();
+    expect(write.ends).toEqual([null, null]);
+    expect([...bench.hints.kept]).toEqual([`${homes[0]} k`]);
+  });
 });

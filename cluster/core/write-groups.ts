@@ -69,11 +69,11 @@ export class WriteGroups {
       for (const place of group.set.standIns)
         if (place.member !== topology.self) this.send(place.member, place, group.id, entry, bytes, length);
       for (const home of group.set.missing) this.hints.keep(home, entry);
-      if (group.set.standsFor !== -1) this.hints.keep(group.set.standsFor, entry);
+      if (group.set.standsFor !== -1) this.hints.insist(group.set.standsFor, entry);
     }
     // A record on a node that is no home of it is always on its way to one.
     if (topology.isHome[entry.slot] === 0 && !this.hints.secure(entry))
-      this.hints.keep(topology.homes(entry.slot)[0], entry);
+      this.hints.insist(topology.homes(entry.slot)[0], entry);
   }
 
   /** All records of the group commit are in the peers' frames. */
