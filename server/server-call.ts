@@ -1,5 +1,5 @@
 import type { ClientState } from './client.js';
-import type { Call, CommandSpec, Handler } from './commands/spec.js';
+import type { Call, CommandSpec } from './commands/spec.js';
 import type { ReplyWriter } from './resp/reply.js';
 import type { ServerContext } from './server-context.js';
 
@@ -19,4 +19,3 @@ export interface ServerCall extends Call {
 }
 
 export type ServerCommandSpec = CommandSpec<ServerCall>;
-export type ServerHandler = Handler<ServerCall>;

@@ -18,6 +18,7 @@ import { Operation } from './operation.js';
 import { OwnWriters } from './own-writers.js';
 import { Replica } from './replica.js';
 import { Topology } from './topology.js';
+import { membersOf } from './topology.test-support.js';
 import { digestA, digestB } from './version.js';
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -114,14 +115,7 @@ export class CoreBench {
   private readonly scratch = new RecordScratch(this.disk.writers);
 
   constructor(members = 3, sloppy = false) {
-    const list = Array.from({ length: members }, (_, i) => ({
-      name: `node${i}`,
-      rack: '',
-      weight: 1,
-      nodeId: String(i).repeat(32),
-      busAddress: `node${i}:1`,
-      clientAddress: `node${i}:2`,
-    }));
+    const list = membersOf(members);
     this.topology = new Topology(list, 0, 3, 8, sloppy);
     for (let peer = 1; peer < members; peer++) this.topology.setAlive(peer, true);
     this.slot = this.topology.firstLive.indexOf(0);

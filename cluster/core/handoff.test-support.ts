@@ -11,6 +11,7 @@ import { FrameWriter } from '../transport/frame-writer.js';
 import type { Transport } from '../transport.js';
 import { Handoff } from './handoff.js';
 import { Topology } from './topology.js';
+import { membersOf } from './topology.test-support.js';
 
 /** A hint that was sent. */
 export interface SentHint {
@@ -42,14 +43,7 @@ export class HandoffBench {
   private readonly frames = new Map<number, FrameWriter>();
 
   constructor() {
-    const members = Array.from({ length: 5 }, (_, i) => ({
-      name: `node${i}`,
-      rack: '',
-      weight: 1,
-      nodeId: String(i).repeat(32),
-      busAddress: `node${i}:1`,
-      clientAddress: `node${i}:2`,
-    }));
+    const members = membersOf(5);
     this.topology = new Topology(members, 0, 3, 8, true);
     for (let peer = 1; peer < members.length; peer++) this.topology.setAlive(peer, true);
     this.home = this.topology.isHome.indexOf(1);

@@ -10,6 +10,7 @@ import type { Transport } from '../transport.js';
 import { applyRecord } from './apply.js';
 import { Reaper, tombstoneSince } from './reaper.js';
 import { Topology } from './topology.js';
+import { membersOf } from './topology.test-support.js';
 import { digestA, digestB } from './version.js';
 
 const HOUR = 3_600_000;
@@ -40,14 +41,7 @@ class ReapBench {
   private readonly other = this.disk.writers.index(writerId('b'.repeat(32), 0));
 
   constructor(members = 5) {
-    const list = Array.from({ length: members }, (_, i) => ({
-      name: `node${i}`,
-      rack: '',
-      weight: 1,
-      nodeId: String(i).repeat(32),
-      busAddress: `node${i}:1`,
-      clientAddress: `node${i}:2`,
-    }));
+    const list = membersOf(members);
     this.topology = new Topology(list, 0, 3, 8);
     for (let peer = 1; peer < members; peer++) this.topology.setAlive(peer, true);
     this.own = this.topology.firstLive.indexOf(0);

@@ -1,17 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { NOBODY, Topology } from './topology.js';
+import { membersOf } from './topology.test-support.js';
 
 const SLOT = 4711;
 
 function topologyOf(count: number, sloppy: boolean): { topology: Topology; order: number[] } {
-  const members = Array.from({ length: count }, (_, i) => ({
-    name: `node${i}`,
-    rack: '',
-    weight: 1,
-    nodeId: String(i).repeat(32),
-    busAddress: `node${i}:1`,
-    clientAddress: `node${i}:2`,
-  }));
+  const members = membersOf(count);
   // Seen from a node that is no home replica of the slot, if there is one.
   const plain = new Topology(members, 0, count, 8);
   const order = [...plain.homes(SLOT)];
