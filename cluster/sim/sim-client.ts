@@ -38,8 +38,8 @@ export class SimClient {
   readonly counts = { succeeded: 0, reads: 0 };
   /** Failed requests, by the first word of the error and what was asked. */
   readonly failures = new Map<string, number>();
-  /** Increments that were acknowledged, by key. */
-  readonly increments = new Map<string, number>();
+  /** Increments by key: those that were acknowledged, and those of which nobody said that they have certainly not happened. */
+  readonly increments = { acknowledged: new Map<string, number>(), possible: new Map<string, number>() };
   private node: SimNode;
   /** By key: what this client has read. */
   private readonly read = new Map<string, Map<string, number>>();
@@ -157,8 +157,10 @@ export class SimClient {
         raise(this.readOf(request.keys[i]), writer, hlc);
     });
     checker.scanned(scanned);
-    if (request.kind === 'incr')
-      this.increments.set(request.keys[0], (this.increments.get(request.keys[0]) ?? 0) + 1);
+    if (request.kind === 'incr') {
+      count(this.increments.acknowledged, request.keys[0]);
+      count(this.increments.possible, request.keys[0]);
+    }
     this.next(this.options.thinkMs);
   }
 
@@ -181,7 +183,9 @@ export class SimClient {
   private failed(request: Request, failure: string): void {
     const { checker, random, nodes } = this.world;
     const what = `${request.kind}: ${failure.replace(/\d+/g, '#').slice(0, 60)}`;
-    this.failures.set(what, (this.failures.get(what) ?? 0) + 1);
+    count(this.failures, what);
+    if (request.kind === 'incr' && !SURELY_NOT.test(failure))
+      count(this.increments.possible, request.keys[0]);
     if (request.kind === 'set' && SURELY_NOT.test(failure))
       for (const key of request.keys) checker.deny(key, request.value);
     if (this.options.reliable)
@@ -189,6 +193,10 @@ export class SimClient {
     if (random.chance(0.5)) this.node = random.pick(nodes);
     this.next(RETRY_MS);
   }
+}
+
+function count(times: Map<string, number>, what: string): void {
+  times.set(what, (times.get(what) ?? 0) + 1);
 }
 
 function said({ kind, keys, value, level, ttlMs }: Request): string {

@@ -2,10 +2,12 @@ import { AckCount } from '../../core/ack-count.js';
 import { KeyRead } from '../../core/key-read.js';
 import { ALL } from '../../core/levels.js';
 import type { Operation } from '../../core/operation.js';
+import type { CallFailure } from '../../core/peer-calls.js';
 import { QuorumReads } from '../../core/quorum-reads.js';
 import { Replica } from '../../core/replica.js';
 import { WriteGroup } from '../../core/write-group.js';
 import { WriteGroups } from '../../core/write-groups.js';
+import { type ForwardedRequest, Forwarder } from '../../forwarder.js';
 import { type Mutant, replace } from './mutant.js';
 
 const WITHOUT_HINTS = { maxHintsBytes: 0, repairIntervalSeconds: 0 } as const;
@@ -118,5 +120,21 @@ export const quorumMutants: readonly Mutant[] = [
         expire();
       };
     },
+  },
+  {
+    name: 'increment sent again',
+    mistake: 'an increment whose coordinator was lost before it answered is sent to the next one',
+    faults: ['broken connection', 'crash'],
+    plan: { mix: { incr: 10, get: 1 } },
+    make: () =>
+      replace<Forwarder, [ForwardedRequest, number, CallFailure], void>(
+        Forwarder.prototype,
+        'failed',
+        (original) =>
+          function (request, owner, failure) {
+            const lost = failure === 'connection-lost' && request.repeatable === 'no';
+            original.call(this, request, owner, lost ? 'not-sent' : failure);
+          },
+      ),
   },
 ];
