@@ -30,8 +30,11 @@ export class GossipWorld {
   private readonly count: number;
   private readonly alive: Uint8Array;
   private readonly muted: Uint8Array;
-  /** Per receiver and sender: signs of life. */
-  private readonly signs: Uint32Array;
+  /** Per sender: heartbeats, which go to everybody. */
+  private readonly beats: Float64Array;
+  /** Per receiver and sender: messages that came, less heartbeats that did not. With `beats` the signs of life. */
+  private readonly beyondBeats: Int32Array;
+  private readonly losses: Losses;
   private readonly phase: Uint8Array;
   private ticks = 0;
   private travelling: Travelling[] = [];
@@ -40,13 +43,15 @@ export class GossipWorld {
     seed: number | string,
     count: number,
     /** Of each message and each heartbeat. */
-    private readonly loss: number,
+    loss: number,
   ) {
     this.random = new SimRandom(seed);
+    this.losses = new Losses(loss, this.random);
     this.count = count;
     this.alive = new Uint8Array(count).fill(1);
     this.muted = new Uint8Array(count);
-    this.signs = new Uint32Array(count * count);
+    this.beats = new Float64Array(count);
+    this.beyondBeats = new Int32Array(count * count);
     this.phase = Uint8Array.from({ length: count }, () => this.random.below(TICKS_PER_HEARTBEAT));
     const names = Array.from({ length: count }, (_, i) => `n${i}`);
     this.nodes = names.map((_, self) => this.make(self, names));
@@ -83,7 +88,7 @@ export class GossipWorld {
   }
 
   private make(self: PeerId, names: readonly string[]): Gossip {
-    const { random, signs, count } = this;
+    const { random, beats, beyondBeats, count } = this;
     return new Gossip(
       {
         names,
@@ -101,7 +106,7 @@ export class GossipWorld {
           this.travelling.push({ from: self, to, message });
           return true;
         },
-        signs: (peer) => signs[self * count + peer],
+        signs: (peer) => beats[peer] + beyondBeats[self * count + peer],
         usable: (peer, is) => {
           if (!is && this.alive[peer] === 1) this.falseSuspicions++;
         },
@@ -138,22 +143,60 @@ export class GossipWorld {
   }
 
   private beat(from: PeerId): void {
-    const { count, signs, random, loss } = this;
-    for (let to = 0; to < count; to++) if (random.next() >= loss) signs[to * count + from]++;
+    const { count, beats, beyondBeats, losses } = this;
+    beats[from]++;
+    for (let to = losses.first(count); to < count; to = losses.next(to, count))
+      beyondBeats[to * count + from]--;
   }
 
   private lost(from: PeerId, to: PeerId): boolean {
     const { alive, muted } = this;
-    return alive[from] + alive[to] < 2 || muted[from] + muted[to] > 0 || this.random.chance(this.loss);
+    return alive[from] + alive[to] < 2 || muted[from] + muted[to] > 0 || this.losses.first(1) === 0;
   }
 
   private deliver(): void {
     for (let i = 0; i < this.travelling.length; i++) {
       const { from, to, message } = this.travelling[i];
       if (this.lost(from, to)) continue;
-      this.signs[to * this.count + from]++;
+      this.beyondBeats[to * this.count + from]++;
       this.nodes[to].receive(from, message, this.now);
     }
     this.travelling = [];
+  }
+}
+
+/**
+ * Which of many are lost, each by the same chance: told by the gaps between the lost, which costs a random number per loss instead of
+ * one each. A simulated day has more heartbeats than the generator has numbers.
+ */
+class Losses {
+  /** So many come through before the next is lost. */
+  private untilNext: number;
+  private readonly logOfSuccess: number;
+
+  constructor(
+    chance: number,
+    private readonly random: SimRandom,
+  ) {
+    this.logOfSuccess = Math.log(1 - chance);
+    this.untilNext = this.gap();
+  }
+
+  /** The first lost one of the next `count`, from 0; `count` or more: none is. */
+  first(count: number): number {
+    return this.next(-1, count);
+  }
+
+  /** The one lost after `at` of `count`; `count` or more: none is. */
+  next(at: number, count: number): number {
+    const lost = at + 1 + this.untilNext;
+    if (lost < count) this.untilNext = this.gap();
+    else this.untilNext = lost - count;
+    return lost;
+  }
+
+  /** Geometric, by inversion. */
+  private gap(): number {
+    return Math.floor(Math.log(1 - this.random.next()) / this.logOfSuccess);
   }
 }
