@@ -8,8 +8,9 @@ import type { ReplicaSet, StandIn } from './topology.js';
  */
 export class ReplicaSets {
   /** Slots that begin their walk of the ring at the same token share its list. */
-  private readonly lists: Uint16Array[] = [];
-  private readonly listOf = new Uint16Array(SLOTS);
+  readonly lists: Uint16Array[] = [];
+  /** By slot: which of them is its. */
+  readonly listOf = new Uint16Array(SLOTS);
   private sets: ReplicaSet[] = [];
 
   constructor(

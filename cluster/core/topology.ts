@@ -1,6 +1,6 @@
 import { SLOTS } from '../../storage/key-layout.js';
 import { ReplicaSets } from './replica-sets.js';
-import { buildRing, type Ring, type RingMember } from './ring.js';
+import { buildRing, type RingMember } from './ring.js';
 
 export interface Member extends RingMember {
   /** 32 hex digits. */
@@ -57,8 +57,9 @@ export class Topology {
    * else may have coordinated in between.
    */
   trustEpoch = 1;
-  private readonly ring: Ring;
   private readonly sets: ReplicaSets;
+  /** By list of the ring: its home replicas. */
+  private readonly homeLists: readonly Uint16Array[];
 
   constructor(
     readonly members: readonly Member[],
@@ -69,17 +70,25 @@ export class Topology {
     readonly sloppy = false,
   ) {
     this.n = Math.min(replicas, members.length);
-    this.ring = buildRing(members, vnodes);
     this.alive = new Uint8Array(members.length);
     this.alive[self] = 1;
-    this.sets = new ReplicaSets(this.ring.preference, this.n, self, sloppy);
-    for (let slot = 0; slot < SLOTS; slot++) this.isHome[slot] = this.homes(slot).includes(self) ? 1 : 0;
+    this.sets = new ReplicaSets(buildRing(members, vnodes).preference, this.n, self, sloppy);
+    this.homeLists = this.sets.lists.map((list) => list.subarray(0, this.n));
+    this.isHome.set(this.slotsOf(self));
     this.refresh();
   }
 
   /** The slot's home replicas, best first. */
   homes(slot: number): Uint16Array {
-    return this.ring.preference[slot].subarray(0, this.n);
+    return this.homeLists[this.sets.listOf[slot]];
+  }
+
+  /** 1 where the member is a home replica. */
+  slotsOf(member: number): Uint8Array {
+    const held = this.homeLists.map((homes) => (homes.includes(member) ? 1 : 0));
+    const slots = new Uint8Array(SLOTS);
+    for (let slot = 0; slot < SLOTS; slot++) slots[slot] = held[this.sets.listOf[slot]];
+    return slots;
   }
 
   /** Who takes the slot's writes now. The same object for slots that have the same, until somebody comes or goes. */
@@ -114,11 +123,11 @@ export class Topology {
   private refresh(): void {
     this.sets.refresh(this.alive);
     const reach = this.sloppy ? this.members.length : this.n;
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const list = this.ring.preference[slot];
+    const first = this.sets.lists.map((list) => {
       let at = 0;
       while (at < reach && this.alive[list[at]] === 0) at++;
-      this.firstLive[slot] = at < reach ? list[at] : NOBODY;
-    }
+      return at < reach ? list[at] : NOBODY;
+    });
+    for (let slot = 0; slot < SLOTS; slot++) this.firstLive[slot] = first[this.sets.listOf[slot]];
   }
 }

@@ -22,7 +22,7 @@ export function same(one: Sum, other: Sum): boolean {
 /** The part of the trees that two nodes have in common: the slots both are home replicas of. */
 export class SharedSlots {
   /** 1 where both are. */
-  readonly has = new Uint8Array(SLOTS);
+  readonly has: Uint8Array;
   readonly count: number;
 
   constructor(
@@ -30,9 +30,13 @@ export class SharedSlots {
     peer: PeerId,
     private readonly trees: SlotTrees,
   ) {
-    for (let slot = 0; slot < SLOTS; slot++)
-      this.has[slot] = topology.isHome[slot] === 1 && topology.homes(slot).includes(peer) ? 1 : 0;
-    this.count = this.has.reduce((sum, one) => sum + one, 0);
+    this.has = topology.slotsOf(peer);
+    let count = 0;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      this.has[slot] &= topology.isHome[slot];
+      count += this.has[slot];
+    }
+    this.count = count;
   }
 
   root(): Sum {
