@@ -5,6 +5,7 @@ import type { RecordStore } from '../../storage/record-store.js';
 import { Message } from '../messages.js';
 import type { FrameReader } from '../transport/frame-reader.js';
 import type { PeerId, Transport } from '../transport.js';
+import { hlcToMs } from './hlc.js';
 import { isSettled, KEYS_PER_ASK, loadAll, ReapJudge } from './reap-judge.js';
 import type { Topology } from './topology.js';
 import { digestA, digestB } from './version.js';
@@ -158,6 +159,8 @@ export class Reaper {
       this.store.putRow(row, null);
       return null;
     }
+    // The index goes by this node's clock alone, which may have been behind when the row was made; the hybrid clock never goes back.
+    if (hlcToMs(record.siblings[0].hlc) > this.nowMs - this.options.graceMs()) return null;
     const topology = this.topology();
     if (topology.firstLive[entry.slot] !== topology.self || !isSettled(this.store, entry)) return null;
     return { entry, record, row, agreed: true };

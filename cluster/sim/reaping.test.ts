@@ -100,6 +100,19 @@ it('a deleted key is gone from every disk after the grace, not before, and so is
   expect(seen()).toEqual([[], [], [], []]);
 });
 
+// Swarm seed 101147.
+it('the grace is not cut short by a clock that was behind for a moment', () => {
+  done('set', 'one');
+  const [first] = homes();
+  first.skewMs = -GRACE_MS / 2;
+  done('del');
+  first.skewMs = 0;
+  world.runFor(GRACE_MS - 2000);
+  expect(holders()).toHaveLength(3);
+  world.runFor(REAPED_MS - GRACE_MS + 2000);
+  expect(holders()).toEqual([]);
+});
+
 it('while a node is down it is kept, however long; the node learns of it when it is back', () => {
   done('set', 'one');
   const [first, , third] = homes();
