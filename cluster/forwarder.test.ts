@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { CallDone } from './core/peer-calls.js';
 import { NOBODY, type Topology } from './core/topology.js';
-import { doubted, ForwardedRequest, Forwarder } from './forwarder.js';
+import { DECLINED, doubted, ForwardedRequest, Forwarder } from './forwarder.js';
 import { SELF } from './members.js';
 
 const TIMEOUT_MS = 2000;
@@ -150,6 +150,59 @@ describe('a request whose coordinator dies before it answers', () => {
     failOver(2);
     sent[0].done(null, 'connection-lost');
     expect(request.doubtful).toBe(false);
+  });
+});
+
+describe('a request that is declined by whom it was sent to', () => {
+  it('is sent again, to whoever coordinates by now, however dear doing it twice would be', () => {
+    const request = start('no');
+    sent[0].done(DECLINED, null);
+    failOver(2);
+    sent[1].done(DECLINED, null);
+    failOver(SELF);
+    sent[2].done(DECLINED, null);
+    expect(sent.map(({ peer }) => peer)).toEqual([1, 1, 2]);
+    expect([request.ends, request.doubtful]).toEqual([['runs here'], false]);
+  });
+
+  it('fails when its time is over, without a doubt that it was not applied', () => {
+    const request = start('no');
+    now += TIMEOUT_MS;
+    sent[0].done(DECLINED, null);
+    expect(sent).toHaveLength(1);
+    expect(request.ends).toEqual([expect.stringMatching(/^NOQUORUM .*was not applied$/)]);
+  });
+
+  it('does not overtake those that wait', () => {
+    const first = start('no');
+    cut.add(1);
+    const second = start('no');
+    cut.clear();
+    sent[0].done(DECLINED, null);
+    expect(sent).toHaveLength(1);
+    forwarder.changed();
+    sent[1].done('second', null);
+    sent[2].done('first', null);
+    expect([first.ends, second.ends]).toEqual([['first'], ['second']]);
+  });
+});
+
+describe('what another node sent here, and waits to be taken', () => {
+  it('keeps no request of this node waiting behind it, and is over at its own time', () => {
+    const ends: string[] = [];
+    const waiter = {
+      slot: null,
+      deadline: now + 100,
+      again: () => ends.push('again'),
+      giveUp: () => ends.push('over'),
+    };
+    expect(forwarder.hold(waiter)).toBe(true);
+    start('no');
+    expect(sent).toHaveLength(1);
+    now += 100;
+    forwarder.tick(now);
+    forwarder.changed();
+    expect(ends).toEqual(['over']);
   });
 });
 

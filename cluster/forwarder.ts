@@ -6,7 +6,11 @@ import type { PeerId } from './transport.js';
 /** Requests that wait for somebody to come or go; beyond it they fail at once. */
 const MAX_WAITING = 4096;
 
+/** The answer of a node that has not begun what was forwarded to it: it neither is a home replica of the key nor stands in for one. */
+export const DECLINED = '';
+
 const NO_REPLICA = 'NOQUORUM no replica of this key is reachable; the write was not applied';
+const NOBODYS = 'NOQUORUM no node that was asked holds this key; the write was not applied';
 
 const TEXTS: Readonly<Record<CallFailure, string>> = {
   'not-sent': "NOQUORUM the key's coordinator is not reachable; the write was not applied",
@@ -19,7 +23,8 @@ const TEXTS: Readonly<Record<CallFailure, string>> = {
 
 /** Waits until somebody comes or goes. */
 export interface TopologyWaiter {
-  readonly slot: number;
+  /** Those of one slot are tried again in their order; null: in whichever order. */
+  readonly slot: number | null;
   /** By `Clock.elapsed`. */
   readonly deadline: number;
   again(): void;
@@ -108,7 +113,7 @@ export class Forwarder {
     if (this.waiting.length >= MAX_WAITING) return false;
     this.counters.held++;
     this.waiting.push(waiter);
-    this.waitingOfSlot.set(waiter.slot, (this.waitingOfSlot.get(waiter.slot) ?? 0) + 1);
+    this.count(waiter, 1);
     return true;
   }
 
@@ -117,13 +122,17 @@ export class Forwarder {
     if (late.length === 0) return;
     this.waiting = this.waiting.filter((waiter) => waiter.deadline > now);
     for (const waiter of late) {
-      this.waitingOfSlot.set(waiter.slot, this.waitingOfSlot.get(waiter.slot)! - 1);
+      this.count(waiter, -1);
       waiter.giveUp();
     }
   }
 
-  private holds(slot: number): boolean {
-    return this.waiting.length > 0 && (this.waitingOfSlot.get(slot) ?? 0) > 0;
+  private count({ slot }: TopologyWaiter, change: 1 | -1): void {
+    if (slot !== null) this.waitingOfSlot.set(slot, (this.waitingOfSlot.get(slot) ?? 0) + change);
+  }
+
+  private holds(slot: number | null): boolean {
+    return slot !== null && this.waiting.length > 0 && (this.waitingOfSlot.get(slot) ?? 0) > 0;
   }
 
   private attempt(request: ForwardedRequest): void {
@@ -138,9 +147,21 @@ export class Forwarder {
     }
     const budget = Math.max(0, request.deadline - now);
     this.send(owner, budget, request.payload(), (answer, failure) => {
-      if (answer !== null) request.answered(answer);
+      if (answer === DECLINED) this.declined(request);
+      else if (answer !== null) request.answered(answer);
       else this.failed(request, owner, failure!);
     });
+  }
+
+  /**
+   * The node we take for the coordinator does not see it so, and has waited a while for news (`Node.takeForwarded`). One of us knows more
+   * by now, or soon: a node that has just started takes all those for dead whom it has not met yet.
+   */
+  private declined(request: ForwardedRequest): void {
+    if (request.deadline <= this.elapsedMs()) return this.fail(request, NOBODYS);
+    this.counters.retried++;
+    if (this.holds(request.slot)) this.wait(request, NOBODYS);
+    else this.attempt(request);
   }
 
   private failed(request: ForwardedRequest, owner: PeerId, failure: CallFailure): void {

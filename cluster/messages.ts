@@ -21,7 +21,7 @@ export const Message = {
   Repair: 8,
   /** request:u32 sent:u32 budget:u32 payload -- a command for its coordinator (see `calls.ts`); the payload is the server's. */
   Forward: 9,
-  /** request:u32 payload */
+  /** request:u32 payload -- none: declined, see `forwarder.ts`. */
   ForwardReply: 10,
   /** request:u32 kind:u8 payload -- a question about the whole keyspace. */
   Query: 11,

@@ -43,6 +43,8 @@ export interface NodeOptions extends CoordinatorOptions {
 const TOO_LATE = 'NOQUORUM the write came to its coordinator too late; it was not applied';
 const NOT_HOME = 'NOQUORUM the write was sent to a node that does not hold its key; it was not applied';
 
+/** So long a node waits to see for itself that what was forwarded to it is its own to coordinate, ms: several times what a lost connection takes. */
+const TAKE_PATIENCE_MS = 100;
 /** A node that was stopped for so long may have been held dead meanwhile, ms: well below what it takes to be suspected. */
 const ABSENCE_MS = 400;
 
@@ -177,22 +179,23 @@ export class Node {
   }
 
   /**
-   * Begins an operation that another node sent here to be coordinated, unless nobody waits for it any more, there is too much to do,
-   * or this node neither is a home replica of its keys nor stands in for one.
+   * Begins an operation that another node sent here to be coordinated, unless nobody waits for it any more or there is too much to do.
+   * Where this node neither is a home replica of its keys nor comes to stand in for one, it declines: another may take it.
    */
-  takeForwarded(operation: Operation, begin: () => void): void {
+  takeForwarded(operation: Operation, begin: () => void, decline: () => void): void {
     const now = this.clock.elapsed();
     const refusal = operation.deadline <= now ? TOO_LATE : this.refusal(now);
     if (refusal !== null) return operation.finish(refusal);
     if (this.mayCoordinate(operation)) return begin();
-    // Who sent it has seen somebody die whom this node still sees alive, and in whose place it is to stand.
+    // Who sent it may have seen somebody die whom this node still sees alive, and in whose place it is to stand.
     const waiter: TopologyWaiter = {
-      slot: operation.places[0].slot,
-      deadline: operation.deadline,
-      again: () => (this.mayCoordinate(operation) ? begin() : operation.finish(NOT_HOME)),
-      giveUp: () => operation.finish(NOT_HOME),
+      slot: null,
+      deadline: Math.min(operation.deadline, now + TAKE_PATIENCE_MS),
+      again: () => (this.mayCoordinate(operation) ? begin() : decline()),
+      giveUp: decline,
     };
-    if (!this.forwarder.hold(waiter)) waiter.giveUp();
+    // It would come back at once.
+    if (!this.forwarder.hold(waiter)) operation.finish(NOT_HOME);
   }
 
   private mayCoordinate({ places, count }: Operation): boolean {

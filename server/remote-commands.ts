@@ -1,3 +1,4 @@
+import { DECLINED } from '../cluster/forwarder.js';
 import { decodeRequest, encodeOutcome, type RemoteSettings } from './call-codec.js';
 import { ClientState } from './client.js';
 import type { CallOwner, CommandCall } from './command-call.js';
@@ -19,6 +20,7 @@ export class RemoteCommands {
   /** `deadline`: by `Clock.elapsed`; nobody waits for the answer any more from then on. */
   run(payload: string, deadline: number, reply: (answer: string) => void): void {
     const { server, node, coordinator } = this.executor;
+    const decline = (): void => reply(DECLINED);
     const request = decodeRequest(payload, server.table);
     if (request === undefined) return reply('-ERR a garbled command from another node\r\n');
     const now = server.nowMs();
@@ -28,7 +30,7 @@ export class RemoteCommands {
         reply(encodeOutcome(outcome));
       });
       run.deadline = deadline;
-      node.takeForwarded(run, () => run.start());
+      node.takeForwarded(run, () => run.start(), decline);
       return;
     }
     const row = server.table.resolve(request.argv);
@@ -39,7 +41,7 @@ export class RemoteCommands {
     applySettings(call, request.settings);
     call.takeKeys(row.keysOf(call.argv, call.db));
     call.deadline = deadline;
-    node.takeForwarded(call, () => coordinator.begin(call));
+    node.takeForwarded(call, () => coordinator.begin(call), decline);
   }
 }
 

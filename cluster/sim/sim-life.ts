@@ -8,6 +8,7 @@ import type { Outlived } from '../core/lives.js';
 import { slotOf } from '../core/slot.js';
 import { isUnwritten } from '../core/unwritten.js';
 import type { Log } from '../environment.js';
+import { DECLINED } from '../forwarder.js';
 import type { Node } from '../node.js';
 import { readFacts, type SavedFacts } from '../saved-facts.js';
 import { Turn } from '../turn.js';
@@ -226,7 +227,11 @@ export class SimLife {
   private forwarded(payload: string, deadline: number, reply: (answer: string) => void): void {
     const call = this.callFor(JSON.parse(payload) as Request, (outcome) => reply(JSON.stringify(outcome)));
     call.deadline = deadline;
-    this.node.takeForwarded(call, () => this.node.coordinator.begin(call));
+    this.node.takeForwarded(
+      call,
+      () => this.node.coordinator.begin(call),
+      () => reply(DECLINED),
+    );
   }
 
   private syncEverySecond(): void {
