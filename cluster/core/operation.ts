@@ -39,6 +39,11 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   readonly places: KeyPlace[] = [];
   count = 0;
   isWrite = false;
+  /**
+   * Goes through the register of its slot, in which all its keys are: linearizable. It is `run` again after a try that was certainly not
+   * applied.
+   */
+  serial = false;
   /** A write whose effect does not depend on what its keys hold: see `overwrite.ts`. */
   overwrites = false;
   readLevel: Level = DEFAULT;
