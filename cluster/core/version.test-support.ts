@@ -1,6 +1,6 @@
 import { type KeyRecord, STRING, TOMBSTONE } from '../../storage/record.js';
 import { WriterTable, writerId } from '../../storage/writers.js';
-import { highestHlc, merge, supersede } from './version.js';
+import { discardSeen, highestHlc, merge, supersede, supersedeSeen } from './version.js';
 
 /**
  * The deliberately dumb twin of a record: every dot it has seen, and those of them that are alive. No clocks, no order, no
@@ -27,6 +27,14 @@ export const REPLICAS = 3;
 export type Step =
   | { readonly kind: 'write'; readonly replica: number; readonly ahead: number; readonly dead: boolean }
   | { readonly kind: 'receive'; readonly replica: number; readonly from: number }
+  /** A client that has read the record of any moment writes, or with `dead` deletes, what it has seen there, through the replica. */
+  | {
+      readonly kind: 'put';
+      readonly replica: number;
+      readonly from: number;
+      readonly ahead: number;
+      readonly dead: boolean;
+    }
   /** An unclean stop: back to what was on disk, under a new incarnation, with the clock set back. */
   | { readonly kind: 'crash'; readonly replica: number };
 
@@ -45,9 +53,16 @@ export function play(script: readonly Step[]): History {
       continue;
     }
     let next: Moment;
+    const id = writerId(String(step.replica).repeat(32), incarnations[step.replica]);
     if (step.kind === 'write') {
-      const id = writerId(String(step.replica).repeat(32), incarnations[step.replica]);
       next = write(own, writers.index(id), step.ahead, step.dead, writers);
+    } else if (step.kind === 'put') {
+      const seen = moments.length === 0 ? NOTHING : moments[step.from % moments.length];
+      const rest = discard(own ?? NOTHING, seen, writers);
+      next =
+        step.dead && rest.twin.live.size > 0
+          ? rest
+          : put(own ?? NOTHING, seen, writers.index(id), step.ahead, step.dead, writers);
     } else {
       if (moments.length === 0) continue;
       const other = moments[step.from % moments.length];
@@ -73,6 +88,40 @@ function write(
     ? supersede(own?.record ?? null, writer, hlc, TOMBSTONE, '', 0, writers)
     : supersede(own?.record ?? null, writer, hlc, STRING, dot, hlc % 2 === 0 ? 0 : hlc, writers);
   return { record, twin: { seen: new Set([...(own?.twin.seen ?? []), dot]), live: new Set([dot]) } };
+}
+
+const NOTHING: Moment = {
+  record: { context: [], siblings: [] },
+  twin: { seen: new Set(), live: new Set() },
+};
+
+/** By who has read `seen`, on a replica that has `own`. */
+export function put(
+  own: Moment,
+  seen: Moment,
+  writer: number,
+  ahead: number,
+  dead: boolean,
+  writers: WriterTable,
+): Moment {
+  const hlc = Math.max(highestHlc(own.record), highestHlc(seen.record)) + 1 + ahead;
+  const dot = `${writers.id(writer)}@${hlc}`;
+  const { context } = seen.record;
+  const rest = discard(own, seen, writers).twin;
+  return {
+    record: dead
+      ? supersedeSeen(own.record, context, writer, hlc, TOMBSTONE, '', 0, writers)
+      : supersedeSeen(own.record, context, writer, hlc, STRING, dot, 0, writers),
+    twin: { seen: new Set([...rest.seen, dot]), live: new Set([...rest.live, dot]) },
+  };
+}
+
+function discard(own: Moment, seen: Moment, writers: WriterTable): Moment {
+  const live = [...own.twin.live].filter((dot) => !seen.twin.seen.has(dot));
+  return {
+    record: discardSeen(own.record, seen.record.context, writers),
+    twin: { seen: new Set([...own.twin.seen, ...seen.twin.seen]), live: new Set(live) },
+  };
 }
 
 export function receive(own: Moment, other: Moment, writers: WriterTable): Moment {

@@ -2,11 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type KeyRecord, STRING } from '../../storage/record.js';
 import { WriterTable, writerId } from '../../storage/writers.js';
-import { contextDominates, digestA, digestB, highestHlc, merge, sameRecord, supersede } from './version.js';
+import {
+  contextDominates,
+  digestA,
+  digestB,
+  highestHlc,
+  merge,
+  sameRecord,
+  supersede,
+  supersedeSeen,
+} from './version.js';
 import {
   type History,
   mergeTwins,
   play,
+  put,
   REPLICAS,
   receive,
   type Step,
@@ -30,6 +40,16 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     {
       weight: 5,
       arbitrary: fc.record({ kind: fc.constant('receive' as const), replica, from: fc.nat() }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('put' as const),
+        replica,
+        from: fc.nat(),
+        ahead: fc.nat(3),
+        dead: fc.boolean(),
+      }),
     },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), replica }) },
   ),
@@ -147,6 +167,34 @@ describe('a write', () => {
       const unseen = [...other.twin.live].filter((one) => !own.twin.seen.has(one));
       const met = merge(other.record, written, writers);
       expect(twinOf(met, issued(history), writers).live).toEqual(new Set([...unseen, dot]));
+    });
+  });
+
+  it('of who has read supersedes what was read and nothing else, wherever it is written', () => {
+    always((history, a, b, c) => {
+      const { moments, writers } = history;
+      const [own, read, other] = [moments[a], moments[b], moments[c]];
+      const writer = writers.index(writerId('f'.repeat(32), 0));
+      const written = put(own, read, writer, 0, false, writers);
+      const unread = [...own.twin.live].filter((dot) => !read.twin.seen.has(dot));
+      const [newest, ...rest] = written.record.siblings;
+      expect(newest.writer).toBe(writer);
+      expect(new Set(rest.map((version) => `${writers.id(version.writer)}@${version.hlc}`))).toEqual(
+        new Set(unread),
+      );
+
+      const met = merge(other.record, written.record, writers);
+      const dots = new Set([...issued(history), ...written.twin.live]);
+      expect(twinOf(met, dots, writers)).toEqual(mergeTwins(other.twin, written.twin));
+    });
+  });
+
+  it('of who has read nothing supersedes nothing', () => {
+    always(({ moments, writers }, a) => {
+      const { record } = moments[a];
+      const writer = writers.index(writerId('f'.repeat(32), 0));
+      const written = supersedeSeen(record, [], writer, highestHlc(record) + 1, STRING, 'x', 0, writers);
+      expect(written.siblings.slice(1)).toEqual(record.siblings);
     });
   });
 

@@ -73,6 +73,41 @@ export function supersede(
   };
 }
 
+/**
+ * A record in which one new version has taken the place of what `seen` covers, and of nothing else: the rest stays beside it
+ * (dvvset's `update`). `hlc` is above all that the record and `seen` know of.
+ */
+export function supersedeSeen(
+  record: KeyRecord | null,
+  seen: readonly number[],
+  writer: number,
+  hlc: number,
+  type: VersionType,
+  payload: string,
+  expireAt: number,
+  writers: WriterTable,
+): KeyRecord {
+  const rest = discardSeen(record, seen, writers);
+  const version: Version = { writer, hlc, type, expireAt, payload };
+  return { context: advanced(rest.context, writer, hlc, writers), siblings: [version, ...rest.siblings] };
+}
+
+/**
+ * The record without what `seen` covers. It needs no dot of its own: who still holds what is gone learns from the context that
+ * it was seen. It may be left without any version; then it must not be kept, for nothing would say that the key was deleted.
+ */
+export function discardSeen(
+  record: KeyRecord | null,
+  seen: readonly number[],
+  writers: WriterTable,
+): KeyRecord {
+  if (record === null) return { context: seen, siblings: [] };
+  return {
+    context: joinContexts(record.context, seen, writers),
+    siblings: record.siblings.filter((version) => !covers(seen, version)),
+  };
+}
+
 /** The context with one writer's newest dot; `hlc` is above what it has seen. */
 function advanced(
   context: readonly number[],
