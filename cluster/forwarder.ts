@@ -45,6 +45,8 @@ export abstract class ForwardedRequest {
      * have begun, it must not be tried again.
      */
     readonly repeatable: 'yes' | 'reads' | 'no',
+    /** For the slot's register: it goes to the first live home replica, never to a stand-in. */
+    readonly serial = false,
   ) {}
 
   /** It as the coordinator's server understands it. */
@@ -78,8 +80,8 @@ export class Forwarder {
   ) {}
 
   /** Whether this node may run a request of the slot without asking anybody. */
-  runsHere(slot: number): boolean {
-    return this.topology().firstLive[slot] === SELF && !this.holds(slot);
+  runsHere(slot: number, serial = false): boolean {
+    return this.ownerOf(slot, serial) === SELF && !this.holds(slot);
   }
 
   start(request: ForwardedRequest): void {
@@ -135,8 +137,13 @@ export class Forwarder {
     return slot !== null && this.waiting.length > 0 && (this.waitingOfSlot.get(slot) ?? 0) > 0;
   }
 
+  private ownerOf(slot: number, serial: boolean): number {
+    const topology = this.topology();
+    return serial ? topology.firstLiveHome(slot) : topology.firstLive[slot];
+  }
+
   private attempt(request: ForwardedRequest): void {
-    const owner = this.topology().firstLive[request.slot];
+    const owner = this.ownerOf(request.slot, request.serial);
     if (owner === SELF) return request.runHere();
     const now = this.elapsedMs();
     if (owner === NOBODY) {
@@ -170,8 +177,8 @@ export class Forwarder {
     } else if (failure !== 'not-sent') return this.fail(request, TEXTS[failure]);
     if (request.deadline <= this.elapsedMs()) return this.fail(request, TEXTS[failure]);
     this.counters.retried++;
-    const { slot } = request;
-    if (this.topology().firstLive[slot] !== owner && !this.holds(slot)) this.attempt(request);
+    const { slot, serial } = request;
+    if (this.ownerOf(slot, serial) !== owner && !this.holds(slot)) this.attempt(request);
     // Nobody is sure yet that it is dead.
     else this.wait(request, TEXTS[failure]);
   }
@@ -189,6 +196,14 @@ export class Forwarder {
   private fail(request: ForwardedRequest, failure: string): void {
     request.failed(request.doubtful ? doubted(failure) : failure);
   }
+}
+
+/** A failure of a read, told as such: it changes nothing. */
+export function ofRead(failure: string): string {
+  return failure.replace(
+    /(?:the write|it) (?:was not|may have been) applied|nothing was applied/,
+    'nothing was read',
+  );
 }
 
 /** What is certain of the last try of a write is not of those before it. Takes an error line or the reply made of it. */

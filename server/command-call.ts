@@ -1,12 +1,13 @@
 import type { Coordinator } from '../cluster/core/coordinator.js';
 import { Operation } from '../cluster/core/operation.js';
 import { slotOf } from '../cluster/core/slot.js';
-import { doubted } from '../cluster/forwarder.js';
-import { type KeyRecord, STRING, TOMBSTONE, visible } from '../storage/record.js';
+import { doubted, ofRead } from '../cluster/forwarder.js';
+import { type KeyRecord, STRING, TOMBSTONE, type VersionType, visible } from '../storage/record.js';
 import type { ClientState } from './client.js';
 import type { KeyRef, Value } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
 import { ReplyWriter } from './resp/reply.js';
+import { isSerial, type Levels } from './serial.js';
 import type { LateReply, ServerCall } from './server-call.js';
 import type { ServerContext } from './server-context.js';
 
@@ -42,6 +43,9 @@ export class CommandCall extends Operation implements ServerCall {
   startedAt = 0;
   private isLate = false;
   private indexOfKey: Map<string, number> | undefined;
+  /** The transaction it is a step of, and the places of its keys there. */
+  private transaction: Operation | null = null;
+  private placesThere: readonly number[] = [];
 
   constructor(
     readonly server: ServerContext,
@@ -65,6 +69,7 @@ export class CommandCall extends Operation implements ServerCall {
     this.doubtful = false;
     this.isLate = false;
     this.indexOfKey = undefined;
+    this.transaction = null;
     this.reset();
   }
 
@@ -73,14 +78,30 @@ export class CommandCall extends Operation implements ServerCall {
     this.db = client.db;
     this.physical = this.server.physicalDatabases();
     this.reply.resp = client.resp;
-    this.readLevel = client.readLevel;
-    this.writeLevel = client.writeLevel;
+    this.takeLevels(client);
+  }
+
+  takeLevels(levels: Levels): void {
+    this.readLevel = levels.readLevel;
+    this.writeLevel = levels.writeLevel;
+    this.serial = isSerial(this.row, this.argv, this) && hasPeers(this.server);
   }
 
   /** Takes the keys the row names. */
   takeKeys(refs: readonly KeyRef[]): void {
     for (const { db, key } of refs) this.addKey(this.physical[db], slotOf(key), key);
     if (this.count > FEW_KEYS) this.indexKeys();
+  }
+
+  /** It reads and writes as a part of `transaction`, whose places of its keys are `places`. */
+  joinTransaction(transaction: Operation, places: readonly number[]): void {
+    this.transaction = transaction;
+    this.placesThere = places;
+  }
+
+  override record(index: number): KeyRecord | null {
+    const { transaction } = this;
+    return transaction === null ? super.record(index) : transaction.record(this.placesThere[index]);
   }
 
   // --- what the handler sees ---
@@ -100,13 +121,13 @@ export class CommandCall extends Operation implements ServerCall {
   }
 
   write(key: string, payload: string, expireAt: number, db = this.db): void {
-    this.coordinatorOfRecords.write(this, this.indexOf(key, db), STRING, payload, expireAt);
+    this.writeAt(this.indexOf(key, db), STRING, payload, expireAt);
   }
 
   remove(key: string, db = this.db): boolean {
     const index = this.indexOf(key, db);
     if (visible(this.record(index), this.now) === undefined) return false;
-    this.coordinatorOfRecords.write(this, index, TOMBSTONE, '', 0);
+    this.writeAt(index, TOMBSTONE, '', 0);
     return true;
   }
 
@@ -118,14 +139,17 @@ export class CommandCall extends Operation implements ServerCall {
   // --- what the coordinator sees ---
 
   run(): void {
+    // What a try replied that was certainly not applied.
+    if (this.serial) this.reply.take();
     this.runHandler();
-    this.markRun();
+    // What goes through a register takes effect when the register says so.
+    if (!this.serial) this.markRun();
   }
 
   finish(failure: string | null): void {
     if (failure !== null) {
       this.reply.take();
-      this.reply.error(this.doubtful ? doubted(failure) : failure);
+      this.reply.error(this.isWrite ? (this.doubtful ? doubted(failure) : failure) : ofRead(failure));
     }
     this.markRun();
     this.done = true;
@@ -136,6 +160,12 @@ export class CommandCall extends Operation implements ServerCall {
   runWithoutKeys(): void {
     this.runHandler();
     if (!this.isLate) this.finish(null);
+  }
+
+  private writeAt(index: number, type: VersionType, payload: string, expireAt: number): void {
+    const { transaction, coordinatorOfRecords } = this;
+    if (transaction === null) coordinatorOfRecords.write(this, index, type, payload, expireAt);
+    else coordinatorOfRecords.write(transaction, this.placesThere[index], type, payload, expireAt);
   }
 
   private runHandler(): void {
@@ -172,4 +202,10 @@ export class CommandCall extends Operation implements ServerCall {
     for (let i = 0; i < this.count; i++) index.set(`${this.places[i].db}:${this.places[i].key}`, i);
     this.indexOfKey = index;
   }
+}
+
+/** A node alone needs no register: nothing comes between a command's reads and its writes. */
+function hasPeers(server: ServerContext): boolean {
+  const topology = server.topology();
+  return topology !== null && topology.members.length > 1;
 }

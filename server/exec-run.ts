@@ -130,14 +130,12 @@ export class ExecRun extends Operation implements CallOwner {
     if (keys.length === 0) return call.runWithoutKeys();
     call.physical = this.physical;
     call.takeKeys(keys);
-    keys.forEach(({ db, key }, i) => {
-      call.places[i].entry = this.places[this.placeOf(db, key)].entry;
-    });
-    // All its writes are confirmed together: they travel together.
-    call.group = this.group;
+    // All its writes are this transaction's: they travel together, and are confirmed together.
+    call.joinTransaction(
+      this,
+      keys.map(({ db, key }) => this.placeOf(db, key)),
+    );
     call.run();
-    this.group = call.group;
-    if (call.wrote) this.wrote = true;
     call.finish(null);
   }
 

@@ -42,8 +42,7 @@ export class Executor {
       owner,
       this.server.nowMs(),
     );
-    call.readLevel = level;
-    call.writeLevel = level;
+    call.takeLevels({ readLevel: level, writeLevel: level });
     if (typeof row === 'string') call.finish(row);
     else this.start(call);
   }
@@ -80,12 +79,12 @@ export class Executor {
     if (row.oneKey) call.takeKey(call.argv[1]);
     else if (!this.takeKeys(call)) return;
     const { topology } = this.node;
-    if (!row.isWrite || topology.members.length === 1) {
+    if (topology.members.length === 1 || !(row.isWrite || call.serial)) {
       this.coordinator.begin(call);
       return;
     }
     if (call.count > 1) {
-      if (row.spec.fanout !== undefined) return startFanout(this, call);
+      if (row.spec.fanout !== undefined && !call.serial) return startFanout(this, call);
       if (!call.inOneSlot) return call.finish(Errors.crossSlot);
     }
     this.startOnCoordinator(call);
@@ -104,7 +103,7 @@ export class Executor {
 
   private startOnCoordinator(call: CommandCall): void {
     const { forwarder } = this.node;
-    if (forwarder.runsHere(call.places[0].slot)) this.coordinator.begin(call);
+    if (forwarder.runsHere(call.places[0].slot, call.serial)) this.coordinator.begin(call);
     else forwarder.start(new ForwardedCall(this, call));
   }
 }

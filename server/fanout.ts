@@ -61,8 +61,7 @@ class Fanout implements CallOwner {
     const argv = [whole.argv[0], ...whole.argv.slice(this.at, this.at + this.width)];
     part.init(argv, whole.row, whole.client, this, whole.now);
     part.db = whole.db;
-    part.readLevel = whole.readLevel;
-    part.writeLevel = whole.writeLevel;
+    part.takeLevels(whole);
     this.at += this.width;
     this.underWay++;
     this.parts++;

@@ -3,13 +3,13 @@ import { encodeCommand } from './call-codec.js';
 import type { CommandCall } from './command-call.js';
 import type { Executor } from './executor.js';
 
-/** A write of one slot on its way to the node that coordinates it. */
+/** A command of one slot on its way to the node that coordinates it. */
 export class ForwardedCall extends ForwardedRequest {
   constructor(
     private readonly executor: Executor,
     private readonly call: CommandCall,
   ) {
-    super(call.places[0].slot, call.overwrites && call.row.answersAlike ? 'yes' : 'no');
+    super(call.places[0].slot, repeatable(call), call.serial);
   }
 
   payload(): string {
@@ -32,4 +32,10 @@ export class ForwardedCall extends ForwardedRequest {
   failed(failure: string): void {
     this.call.finish(failure);
   }
+}
+
+/** A linearizable write takes effect once, at one moment: twice may be seen, whatever it writes. */
+function repeatable({ isWrite, serial, overwrites, row }: CommandCall): 'yes' | 'reads' | 'no' {
+  if (!isWrite) return 'reads';
+  return !serial && overwrites && row.answersAlike ? 'yes' : 'no';
 }

@@ -59,8 +59,7 @@ class RemoteOwner implements CallOwner {
 function applySettings(call: CommandCall, settings: RemoteSettings): void {
   call.db = settings.db;
   call.reply.resp = settings.resp;
-  call.readLevel = settings.readLevel;
-  call.writeLevel = settings.writeLevel;
+  call.takeLevels(settings);
 }
 
 function noBuffers(): { output: number; input: number } {

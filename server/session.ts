@@ -263,6 +263,8 @@ function isWebBrowser(command: string): boolean {
 }
 
 function holdOf(call: CommandCall): Hold {
+  // A register has a queue of its own: what comes after must not overtake it, nor it what came before.
+  if (call.serial) return 'exclusive';
   if (!call.isWrite) return 'read';
   return call.row.oneKey ? 'write' : 'exclusive';
 }

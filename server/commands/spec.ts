@@ -111,6 +111,11 @@ export interface CommandSpec<C extends Call = Call> {
    * SETNX, GETSET, SET with a condition), and transactions.
    */
   readonly overwrites?: (argv: readonly string[]) => boolean;
+  /**
+   * Goes through the register of its slot, and so is linearizable, at whatever level: what it does depends on what is there, and
+   * its client relies on nobody else having done the same (`SET lock id NX`). All its keys are in one slot.
+   */
+  readonly serial?: true | ((argv: readonly string[]) => boolean);
   readonly since: string;
   readonly group: CommandGroup;
   /** One line, for COMMAND DOCS and the reference page. */

@@ -27,6 +27,7 @@ export const renameCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ['write', 'fast'],
     keys: TWO_KEYS,
+    serial: true,
     since: '1.0.0',
     group: 'generic',
     summary: 'Rename a key, only if the new key does not exist',

@@ -46,10 +46,9 @@ const siblings: ServerCommandSpec = {
   },
 };
 
-const LEVELS = 'DEFAULT, ONE, TWO, QUORUM, ALL or a number of replicas';
+const LEVELS = 'DEFAULT, ONE, TWO, QUORUM, ALL, SERIAL or a number of replicas';
 
 function levelError(text: string): string {
-  if (text.toUpperCase() === 'SERIAL') return 'ERR consistency level SERIAL is not supported by this version';
   return `ERR unknown consistency level '${text.slice(0, 64)}', expected ${LEVELS}`;
 }
 

@@ -52,6 +52,7 @@ export const getCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ['write', 'fast'],
     keys: ONE_KEY,
+    serial: true,
     since: '6.2.0',
     group: 'string',
     summary: 'Get the value of a key and delete the key',

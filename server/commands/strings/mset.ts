@@ -49,6 +49,7 @@ export const msetCommands: readonly CommandSpec[] = [
     flags: ['write', 'denyoom'],
     keys: PAIRS,
     keysOf: keysOfPairs,
+    serial: true,
     since: '1.0.1',
     group: 'string',
     summary: 'Set multiple keys to multiple values, only if none of the keys exist',

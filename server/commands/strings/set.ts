@@ -71,6 +71,12 @@ function isBlindSet(argv: readonly string[]): boolean {
   return argv.length === 3 || (argv.length === 5 && /^(EX|PX|EXAT|PXAT)$/i.test(argv[3]));
 }
 
+/** With a condition, or as GETSET: the reply tells its client what it has replaced. */
+function isConditionalSet(argv: readonly string[]): boolean {
+  for (let i = 3; i < argv.length; i++) if (/^(NX|XX|IFEQ|GET)$/i.test(argv[i])) return true;
+  return false;
+}
+
 function setWithTime(call: Call, command: 'setex' | 'psetex', unit: 'EX' | 'PX'): void {
   const expireAt = expireTime(unit, call.argv[2], call.now, command);
   if (typeof expireAt === 'string') {
@@ -89,6 +95,7 @@ export const setCommands: readonly CommandSpec[] = [
     flags: ['write', 'denyoom'],
     keys: ONE_KEY,
     overwrites: isBlindSet,
+    serial: isConditionalSet,
     since: '1.0.0',
     group: 'string',
     summary: 'Set the string value of a key',
@@ -107,6 +114,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    serial: true,
     since: '1.0.0',
     group: 'string',
     summary: 'Set the value of a key, only if the key does not exist',
@@ -150,6 +158,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    serial: true,
     since: '1.0.0',
     group: 'string',
     summary: 'Set the string value of a key and return its old value',

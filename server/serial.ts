@@ -1,0 +1,20 @@
+import { type Level, SERIAL } from '../cluster/core/levels.js';
+import type { CommandRow } from './commands/table.js';
+
+/** The levels a command is asked for at. */
+export interface Levels {
+  readonly readLevel: Level;
+  readonly writeLevel: Level;
+}
+
+/**
+ * Whether a command goes through the register of its slot: because its client asks for it, or because its meaning is "only if", and then
+ * no level of its client's makes it less.
+ */
+export function isSerial(row: CommandRow, argv: readonly string[], levels: Levels): boolean {
+  const level = row.isWrite ? levels.writeLevel : levels.readLevel;
+  if (level === SERIAL) return row.hasKeys;
+  const { serial } = row.spec;
+  if (serial === undefined) return false;
+  return serial === true || serial(argv);
+}
