@@ -5,6 +5,7 @@ const ENTRANCES = new Set([
   'server/main.ts',
   'server/docs/main.ts',
   'bench/run.ts',
+  'bench/cas/run.ts',
   'bench/faults/run.ts',
   'bench/hints.ts',
   'bench/repair.ts',
