@@ -1,9 +1,10 @@
 import type { Done, StorageEngine } from '../storage/engine.js';
+import type { SyncMode } from '../storage/group-commit.js';
 import { HintStore } from '../storage/hint-store.js';
 import { SLOTS } from '../storage/key-layout.js';
 import { LiveCounts } from '../storage/live-counts.js';
 import { Quarantine } from '../storage/quarantine.js';
-import { RecordStore, type SyncMode } from '../storage/record-store.js';
+import { RecordStore } from '../storage/record-store.js';
 import { Recounter } from '../storage/recount.js';
 import { SlotTrees } from '../storage/slot-trees.js';
 import { Summaries } from '../storage/summaries.js';
@@ -56,6 +57,8 @@ export interface ClusterSettings {
   /** bytes */
   readonly cacheSize: () => number;
   readonly appendfsync: () => SyncMode;
+  /** bytes */
+  readonly turnWriteBytes: () => number;
   /** ms */
   readonly gcGrace: () => number;
   /** bytes a second */
@@ -138,6 +141,7 @@ export class Assembly {
     this.store = new RecordStore(engine, this.writers, this.summaries, {
       cacheBytes: settings.cacheSize,
       syncMode: settings.appendfsync,
+      turnBytes: settings.turnWriteBytes,
       plan: () => turn.plan(),
       admit: (db, record) => marks.admit(db, record),
       tombstoneSince: () => tombstoneSince(clock.now(), graceMs()),

@@ -122,6 +122,7 @@ async function assemble(
       hintThrottle: () => values.hintThrottle,
       hintWindow: () => values.hintWindow,
       maxQuarantineBytes: () => values.maxQuarantineBytes,
+      turnWriteBytes: () => values.turnWriteBytes,
       maxHintsBytes: () => values.maxHintsBytes,
       repairInterval: () => values.repairInterval,
       repairThrottle: () => values.repairThrottle,

@@ -42,6 +42,27 @@ export function dataKey(slot: number, db: number, hash: number, key: string): Bu
   return out;
 }
 
+/** Up to this length keys are written into buffers that are used again. */
+const SCRATCH_KEY_BYTES = 256;
+
+/** Data keys for those who copy them: making a buffer for each costs more than writing the key. */
+export class DataKeyScratch {
+  private readonly byLength: Buffer[] = [];
+
+  /** Valid until the next call. */
+  write(slot: number, db: number, hash: number, key: string): Buffer {
+    const { length } = key;
+    if (length > SCRATCH_KEY_BYTES) return dataKey(slot, db, hash, key);
+    let out = this.byLength[length];
+    if (out === undefined) {
+      out = Buffer.allocUnsafeSlow(DATA_PREFIX_BYTES + length);
+      this.byLength[length] = out;
+    }
+    writeDataKey(out, 0, slot, db, hash, key);
+    return out;
+  }
+}
+
 export interface DataKey {
   readonly slot: number;
   readonly db: number;

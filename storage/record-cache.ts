@@ -11,6 +11,8 @@ export class RecordEntry {
   record: KeyRecord | null | undefined = undefined;
   /** The group commit that carries the latest record; below `committedSeq` the entry is clean. */
   dirtySeq = 0;
+  /** The record's row is already in the batch of the group that is to carry it. */
+  inBatch = false;
   /** While above 0 the entry stays cached. */
   pins = 0;
   /** Read since the last turn of the eviction clock. */
@@ -84,6 +86,7 @@ export class RecordCache {
 
   replace(entry: RecordEntry, record: KeyRecord | null): void {
     entry.record = record;
+    entry.inBatch = false;
     let bytes = ENTRY_OVERHEAD + entry.key.length;
     if (record !== null) for (const version of record.siblings) bytes += version.payload.length;
     this.bytes += bytes - entry.bytes;

@@ -1,10 +1,11 @@
 import type { StorageEngine, WriteBatch } from './engine.js';
 import { MemoryEngine } from './engine-memory.js';
+import type { SyncMode } from './group-commit.js';
 import { dataKey } from './key-layout.js';
 import { LiveCounts } from './live-counts.js';
 import { type KeyRecord, STRING, TOMBSTONE } from './record.js';
 import type { RecordEntry } from './record-cache.js';
-import { RecordStore, type RecordStoreOptions, type SyncMode } from './record-store.js';
+import { RecordStore, type RecordStoreOptions } from './record-store.js';
 import { SlotTrees } from './slot-trees.js';
 import { Summaries } from './summaries.js';
 import { fnv1a, WriterTable, writerId } from './writers.js';
@@ -29,6 +30,7 @@ export class StoreBench {
   /** Unix ms, for the tombstone index. */
   now = 1;
   syncMode: SyncMode = 'everysec';
+  turnBytes = 1 << 20;
   /** While set, nothing can be written (or read). */
   writeFailure: Error | null = null;
   readFailure: Error | ((keys: readonly Buffer[]) => Error | null) | null = null;
@@ -42,6 +44,7 @@ export class StoreBench {
     this.store = new RecordStore(this.engine, this.writers, this.summaries, {
       cacheBytes: () => this.cacheBytes,
       syncMode: () => this.syncMode,
+      turnBytes: () => this.turnBytes,
       plan: () => this.turnEnd.push(() => this.store.flush()),
       admit,
       tombstoneSince: () => this.now,

@@ -1,9 +1,9 @@
 import { type Done, type EngineIterator, isCorruption, type Range, type StorageEngine } from './engine.js';
-import { type DataKey, dataKey, expiryKey, tombstoneKey } from './key-layout.js';
-import { CORRUPT, decodeRecord, isTombstone, type KeyRecord, UNKNOWN } from './record.js';
+import { type CommitHost, GroupCommit, type GroupCommitOptions } from './group-commit.js';
+import { type DataKey, dataKey } from './key-layout.js';
+import { CORRUPT, decodeRecord, type KeyRecord, UNKNOWN } from './record.js';
 import { RecordCache, type RecordEntry } from './record-cache.js';
 import type { RecordObserver } from './record-observer.js';
-import { RecordScratch } from './record-scratch.js';
 import { fnv1a, type WriterTable } from './writers.js';
 
 /** Told when a record it asked for has come from the disk (or could not). */
@@ -11,42 +11,30 @@ export interface LoadWaiter {
   loaded(entry: RecordEntry): void;
 }
 
-export type SyncMode = 'always' | 'everysec' | 'no';
-
-export interface RecordStoreOptions {
+export interface RecordStoreOptions extends GroupCommitOptions {
   /** Bound of the record cache, in bytes. Entries in use may go over it for as long as they are. */
   readonly cacheBytes: () => number;
-  readonly syncMode: () => SyncMode;
   /** Something gathered: `flush` has to be called at the end of this turn. */
   readonly plan: () => void;
   /** Records with these facts are filtered when they are read: see `flush-marks.ts`. */
   readonly admit: (db: number, record: KeyRecord) => KeyRecord | null;
-  /** Since when what becomes a tombstone now is one, Unix ms: its place in the tombstone index. See `reaper.ts`. */
-  readonly tombstoneSince: () => number;
 }
 
-export interface StoreCounters {
-  loads: number;
-  loadBatches: number;
-  commits: number;
-  committedRecords: number;
-  corrupt: number;
-  failedCommits: number;
-}
-
-/** Sees each record of a group commit with its encoded bytes, valid only during the call. */
+/**
+ * Sees each record of a group commit with its encoded bytes, valid only during the call. None are given for a record that came encoded
+ * and that nobody else is to be sent (`entry.replicate` is null).
+ */
 export type CommitVisitor = (entry: RecordEntry, bytes: Buffer, length: number) => void;
 
 /**
- * The records of this node: a bounded cache of decoded records over an engine, with group commit.
+ * The records of this node: a bounded cache of decoded records over an engine, with group commit (`group-commit.ts`).
  *
  * A `put` is seen at once by everything that reads the cache, and is on the way to disk from the end of the turn; a group of
- * puts has a sequence number, and `committedSeq` says which groups are in the engine's log. While one group is being
- * written the next gathers: an idle store adds no delay, a busy one amortises. Several puts of one key in a group
- * cost one row. Misses gather the same way into one multi-get.
+ * puts has a sequence number, and `committedSeq` says which groups are in the engine's log. Misses gather the same way into one
+ * multi-get.
  */
-export class RecordStore {
-  readonly counters: StoreCounters = {
+export class RecordStore implements CommitHost {
+  readonly counters = {
     loads: 0,
     loadBatches: 0,
     commits: 0,
@@ -54,14 +42,6 @@ export class RecordStore {
     corrupt: 0,
     failedCommits: 0,
   };
-  /** The group that gathers now. */
-  currentSeq = 1;
-  /** The group that carries rows put now: the one that gathers, or the one being handed over. */
-  rowsSeq = 1;
-  /** Every group up to this one is in the log. */
-  committedSeq = 0;
-  /** The last error of a failed write, until one succeeds: the node refuses writes meanwhile. */
-  writeError: Error | null = null;
   /** A group begins to be written; then each of its records, encoded; then all are handed over; then it is in the log or failed. */
   onCommitBegin: (seq: number) => void = () => {};
   onCommitRecord: CommitVisitor = () => {};
@@ -78,19 +58,10 @@ export class RecordStore {
   onHealed: (entry: RecordEntry) => void = () => {};
 
   private readonly cache: RecordCache;
-  private gathering: RecordEntry[] = [];
-  private writing = false;
-  private unsynced = false;
-  /** Who waits for the last sync that was begun. */
-  private syncing: Done[] | null = null;
+  private readonly commits: GroupCommit;
   private misses: RecordEntry[] = [];
   private loading = false;
   private flushPlanned = false;
-  private readonly scratch: RecordScratch;
-  private readonly newest = Buffer.alloc(8);
-  private extraRows: { key: Buffer; value: Buffer | null }[] = [];
-  private pendingBytes = 0;
-  private readonly settledWaiters: { seq: number; run: Done }[] = [];
   /** Records that could not be written, until the disk has said what there is in their place. */
   private askedAgain = 0;
 
@@ -101,7 +72,7 @@ export class RecordStore {
     private readonly options: RecordStoreOptions,
   ) {
     this.cache = new RecordCache(options.cacheBytes);
-    this.scratch = new RecordScratch(writers);
+    this.commits = new GroupCommit(engine, writers, this, options, this.counters);
   }
 
   get cachedRecords(): number {
@@ -123,11 +94,31 @@ export class RecordStore {
 
   /** Bytes put but not yet handed to the engine: what back-pressure looks at. */
   get gatheringBytes(): number {
-    return this.pendingBytes;
+    return this.commits.pendingBytes;
   }
 
   get idle(): boolean {
-    return !this.writing && this.gathering.length === 0 && this.extraRows.length === 0;
+    return this.commits.idle;
+  }
+
+  /** The group that gathers now. */
+  get currentSeq(): number {
+    return this.commits.currentSeq;
+  }
+
+  /** The group that carries rows put now: the one that gathers, or the one being handed over. */
+  get rowsSeq(): number {
+    return this.commits.rowsSeq;
+  }
+
+  /** Every group up to this one is in the log. */
+  get committedSeq(): number {
+    return this.commits.committedSeq;
+  }
+
+  /** The last error of a failed write, until one succeeds: the node refuses writes meanwhile. */
+  get writeError(): Error | null {
+    return this.commits.writeError;
   }
 
   /** The entry if the key is cached and loaded. */
@@ -167,19 +158,17 @@ export class RecordStore {
     else this.cache.replace(entry, null);
   }
 
-  /** Replaces the record of a pinned, loaded entry. Committed with the group that gathers now. */
-  put(entry: RecordEntry, record: KeyRecord | null): void {
+  /**
+   * Replaces the record of a pinned, loaded entry. Committed with the group that gathers now. `encoded`: the very record, as it came
+   * from another node under this key; read only during the call.
+   */
+  put(entry: RecordEntry, record: KeyRecord | null, encoded?: Buffer): void {
     const before = entry.corrupt ? UNKNOWN : (entry.record ?? null);
+    this.commits.beforePut(entry);
     this.observer.changed(entry.db, entry.slot, entry.hash, before, record);
-    this.pendingBytes += entry.key.length + (record?.siblings[0]?.payload.length ?? 0);
     this.cache.replace(entry, record);
     if (entry.corrupt) this.heal(entry);
-    if (entry.dirtySeq !== this.currentSeq) {
-      entry.dirtySeq = this.currentSeq;
-      entry.pins++;
-      this.gathering.push(entry);
-    }
-    this.plan();
+    this.commits.add(entry, encoded);
   }
 
   /**
@@ -187,14 +176,12 @@ export class RecordStore {
    * handed over; null deletes. Returns that group's number.
    */
   putRow(key: Buffer, value: Buffer | null): number {
-    this.extraRows.push({ key, value });
-    this.plan();
-    return this.rowsSeq;
+    return this.commits.putRow(key, value);
   }
 
   /** Calls back once a group that is not over yet is in the log, or with the error by which it is not. */
   whenOver(seq: number, run: Done): void {
-    this.settledWaiters.push({ seq, run });
+    this.commits.whenOver(seq, run);
   }
 
   /**
@@ -202,8 +189,7 @@ export class RecordStore {
    * then finds includes it.
    */
   whenSettled(run: Done): void {
-    if (this.idle) run(null);
-    else this.whenOver(this.lastSeq, run);
+    this.commits.whenSettled(run);
   }
 
   /**
@@ -211,13 +197,9 @@ export class RecordStore {
    * written, or one has failed. Known inside the callback of `whenSettled` unless it is given an error.
    */
   get aheadOfDisk(): readonly RecordEntry[] | undefined {
-    return this.writing || this.askedAgain > 0 || this.writeError !== null ? undefined : this.gathering;
-  }
-
-  /** The last group that anything is in. */
-  private get lastSeq(): number {
-    if (this.gathering.length > 0) return this.currentSeq;
-    return this.extraRows.length > 0 ? this.rowsSeq : this.currentSeq - 1;
+    return this.commits.busy || this.askedAgain > 0 || this.writeError !== null
+      ? undefined
+      : this.commits.gathering;
   }
 
   /** A snapshot of the engine's rows; see `whenSettled`. */
@@ -259,31 +241,16 @@ export class RecordStore {
 
   /** Syncs the log if anything was written since the last sync ("everysec"). Calls back when it is safe. */
   sync(done: Done): void {
-    if (!this.unsynced) {
-      // What another sync has begun to make safe is not safe before that has ended.
-      if (this.syncing === null) done(null);
-      else this.syncing.push(done);
-      return;
-    }
-    this.unsynced = false;
-    const waiting = [done];
-    this.syncing = waiting;
-    const batch = this.engine.batch();
-    // The log is synced up to a synced batch, so a tiny one makes everything before it safe.
-    batch.put(SYNC_ROW, EMPTY);
-    batch.write(true, (error) => {
-      if (error) this.unsynced = true;
-      if (this.syncing === waiting) this.syncing = null;
-      for (const run of waiting) run(error);
-    });
+    this.commits.sync(done);
   }
 
   /** After a failed write: tries again, with nothing to lose. Clients may be silent, and what runs in the background waits for it. */
   probe(): void {
-    if (this.writeError !== null && this.idle) this.putRow(SYNC_ROW, EMPTY);
+    this.commits.probe();
   }
 
-  private plan(): void {
+  /** Something gathered: `flush` has to be called at the end of this turn. */
+  plan(): void {
     if (this.flushPlanned) return;
     this.flushPlanned = true;
     this.options.plan();
@@ -293,7 +260,7 @@ export class RecordStore {
   flush(): void {
     this.flushPlanned = false;
     if (!this.loading && this.misses.length > 0) this.startLoads();
-    if (!this.writing && (this.gathering.length > 0 || this.extraRows.length > 0)) this.startCommit();
+    this.commits.flush();
   }
 
   private startLoads(): void {
@@ -356,66 +323,14 @@ export class RecordStore {
     this.onHealed(entry);
   }
 
-  private startCommit(): void {
-    const seq = this.currentSeq++;
-    const entries = this.gathering;
-    this.gathering = [];
-    this.pendingBytes = 0;
-    this.writing = true;
-    this.onCommitBegin(seq);
-    const batch = this.engine.batch();
-    for (const entry of entries) this.addToBatch(batch, entry);
-    this.onCommitSent(seq);
-    // Not before: rows about a record (a hint for it, say) are added while it is encoded, and go with it.
-    const rows = this.extraRows;
-    this.extraRows = [];
-    this.rowsSeq = this.currentSeq;
-    for (const row of rows) {
-      if (row.value === null) batch.del(row.key);
-      else batch.put(row.key, row.value);
-    }
-    const sync = this.options.syncMode() === 'always';
-    batch.write(sync, (error) => {
-      // Not before: a sync asked for while this group is being written may reach the log first.
-      if (!sync) this.unsynced = true;
-      this.endCommit(seq, entries, error);
-    });
-  }
-
-  private addToBatch(batch: ReturnType<StorageEngine['batch']>, entry: RecordEntry): void {
-    const key = dataKey(entry.slot, entry.db, entry.hash, entry.key);
-    const record = entry.record;
-    if (record == null) {
-      batch.del(key);
-      return;
-    }
-    const length = this.scratch.encode(record, entry.hash);
-    const { buffer } = this.scratch;
-    batch.put(key, buffer.subarray(0, length));
-    for (const { expireAt } of record.siblings)
-      if (expireAt !== 0) batch.put(expiryKey(expireAt, key), EMPTY);
-    if (isTombstone(record)) {
-      this.newest.writeDoubleBE(record.siblings[0].hlc);
-      batch.put(tombstoneKey(this.options.tombstoneSince(), key), this.newest);
-    }
-    this.onCommitRecord(entry, buffer, length);
-  }
-
-  private endCommit(seq: number, entries: RecordEntry[], error: Error | null): void {
-    this.writing = false;
-    this.writeError = error;
-    this.counters.commits++;
-    if (error) this.counters.failedCommits++;
-    else this.counters.committedRecords += entries.length;
-    this.committedSeq = seq;
+  /** The group commit's word on a group that is over. */
+  committed(seq: number, entries: readonly RecordEntry[], error: Error | null): void {
     for (const entry of entries) {
       // What could not be written must not be read as if it were: the disk is asked again.
       if (error && entry.dirtySeq === seq) this.forget(entry, seq);
       this.unpin(entry);
     }
     this.onCommitEnd(seq, error);
-    this.wakeSettled(seq, error);
-    if (this.gathering.length > 0 || this.extraRows.length > 0) this.plan();
   }
 
   /** The disk is asked at once, so that whoever follows the records too believes what it says. */
@@ -432,18 +347,7 @@ export class RecordStore {
     };
     this.load(entry, { loaded });
   }
-
-  private wakeSettled(seq: number, error: Error | null): void {
-    if (this.settledWaiters.length === 0) return;
-    const waiting = this.settledWaiters.splice(0);
-    for (const waiter of waiting) {
-      if (waiter.seq <= seq) waiter.run(error);
-      else this.settledWaiters.push(waiter);
-    }
-  }
 }
 
-const EMPTY = Buffer.alloc(0);
-const SYNC_ROW = Buffer.from('msync', 'latin1');
 /** Bounds what one multi-get reads; the rest goes with the next. */
 const MAX_LOADS_PER_BATCH = 512;

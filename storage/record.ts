@@ -30,6 +30,34 @@ export interface KeyRecord {
   readonly siblings: readonly Version[];
 }
 
+/** A record as this program makes it: with room for its two digests (`cluster/core/version.ts`), 0 until they were asked for. */
+export class NewRecord implements KeyRecord {
+  // Private, and so no part of what is compared when records are.
+  #digestA = 0;
+  #digestB = 0;
+
+  constructor(
+    readonly context: readonly number[],
+    readonly siblings: readonly Version[],
+  ) {}
+
+  get digestA(): number {
+    return this.#digestA;
+  }
+
+  set digestA(digest: number) {
+    this.#digestA = digest;
+  }
+
+  get digestB(): number {
+    return this.#digestB;
+  }
+
+  set digestB(digest: number) {
+    this.#digestB = digest;
+  }
+}
+
 /** Stands for a damaged record where something must: the key exists, and nothing is known of it. Never on a disk or sent. */
 export const UNKNOWN: KeyRecord = {
   context: [],
@@ -52,23 +80,35 @@ export function encodedBytes(record: KeyRecord): number {
   return bytes;
 }
 
+/** What the checksum of an encoded record of `length` bytes is of. */
+export function bodyOf(encoded: Buffer, length: number): Buffer {
+  return encoded.subarray(HEADER_BYTES, length);
+}
+
 /**
  * Writes `record` at the start of `out` (at least `encodedBytes` long) and returns its length. The checksum starts from the
- * key's hash: a record read under another key is as wrong as one with a flipped bit.
+ * key's hash: a record read under another key is as wrong as one with a flipped bit. Who has `bodyOf(out)` at hand gives it.
  *
  *     u8 format | u32 crc32(rest), seeded with the key's hash | u16 writers | u16 siblings
  *     per writer: 18 bytes id, f64 hlc
  *     per sibling: u16 writer's place above, u8 type, f64 hlc, f64 expireAt, u32 length, payload
  */
-export function encodeRecord(record: KeyRecord, keyHash: number, writers: WriterTable, out: Buffer): number {
+export function encodeRecord(
+  record: KeyRecord,
+  keyHash: number,
+  writers: WriterTable,
+  out: Buffer,
+  body?: Buffer,
+): number {
   const { context, siblings } = record;
   out[0] = FORMAT;
   let at = HEADER_BYTES;
   at = out.writeUInt16BE(context.length >> 1, at);
   at = out.writeUInt16BE(siblings.length, at);
   for (let i = 0; i < context.length; i += 2) {
-    at += out.latin1Write(writers.id(context[i]), at);
-    at = out.writeDoubleBE(context[i + 1], at);
+    const id = writers.bytes(context[i]);
+    for (let j = 0; j < WRITER_BYTES; j++) out[at + j] = id[j];
+    at = out.writeDoubleBE(context[i + 1], at + WRITER_BYTES);
   }
   for (const version of siblings) {
     at = out.writeUInt16BE(placeOf(context, version.writer), at);
@@ -78,7 +118,7 @@ export function encodeRecord(record: KeyRecord, keyHash: number, writers: Writer
     at = out.writeUInt32BE(version.payload.length, at);
     at += out.latin1Write(version.payload, at);
   }
-  out.writeUInt32BE(zlib.crc32(out.subarray(HEADER_BYTES, at), keyHash), 1);
+  out.writeUInt32BE(zlib.crc32(body ?? bodyOf(out, at), keyHash), 1);
   return at;
 }
 
@@ -120,7 +160,7 @@ export function decodeRecord(
     });
     at += SIBLING_BYTES + length;
   }
-  return at === end ? { context, siblings } : CORRUPT;
+  return at === end ? new NewRecord(context, siblings) : CORRUPT;
 }
 
 /** The version a plain client sees at `now` (Unix ms): the newest, unless it is a tombstone or has expired. */

@@ -9,6 +9,7 @@ export const WRITER_BYTES = 18;
 
 export class WriterTable {
   private readonly ids: string[] = [];
+  private readonly rawIds: Uint8Array[] = [];
   private readonly indexes = new Map<string, number>();
   /** Two 32-bit hashes of each writer's id: equal on every node, so digests can be compared. */
   readonly hashA: number[] = [];
@@ -22,6 +23,7 @@ export class WriterTable {
       throw new Error(`a writer id has ${WRITER_BYTES} bytes, not ${id.length}`);
     const index = this.ids.length;
     this.ids.push(id);
+    this.rawIds.push(Buffer.from(id, 'latin1'));
     this.indexes.set(id, index);
     this.hashA.push(fnv1a(id, 0x811c9dc5));
     this.hashB.push(fnv1a(id, 0x01000193));
@@ -30,15 +32,20 @@ export class WriterTable {
 
   /** The number of the writer whose id stands at `offset`: no string is made for one already known. */
   indexAt(bytes: Buffer, offset: number): number {
-    const { ids } = this;
-    for (let i = 0; i < ids.length && i < SCAN_LIMIT; i++) {
-      if (equalsAt(ids[i], bytes, offset)) return i;
+    const { rawIds } = this;
+    for (let i = 0; i < rawIds.length && i < SCAN_LIMIT; i++) {
+      if (equalsAt(rawIds[i], bytes, offset)) return i;
     }
     return this.index(bytes.latin1Slice(offset, offset + WRITER_BYTES));
   }
 
   id(index: number): string {
     return this.ids[index];
+  }
+
+  /** The 18 bytes as they are on disk. */
+  bytes(index: number): Uint8Array {
+    return this.rawIds[index];
   }
 
   /** Orders writers by their bytes, the same on every node. */
@@ -51,10 +58,10 @@ export class WriterTable {
 /** Beyond this many writers a Map look-up is cheaper than comparing bytes. */
 const SCAN_LIMIT = 8;
 
-function equalsAt(id: string, bytes: Buffer, offset: number): boolean {
+function equalsAt(id: Uint8Array, bytes: Buffer, offset: number): boolean {
   // The last bytes differ first: incarnations of one node share the sixteen before them.
   for (let i = WRITER_BYTES - 1; i >= 0; i--) {
-    if (id.charCodeAt(i) !== bytes[offset + i]) return false;
+    if (id[i] !== bytes[offset + i]) return false;
   }
   return true;
 }

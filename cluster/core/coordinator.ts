@@ -153,9 +153,10 @@ export class Coordinator {
     const hlc = this.hlc.next(this.clock.now(), highestHlc(record));
     const writer = this.own.name(this.topology().isHome[entry.slot] === 1);
     const next = supersede(record, writer, hlc, type, payload, expireAt, this.writers);
+    // First: it may be that what is there has yet to leave with a group of before.
+    this.store.put(entry, next);
     this.groups.carry(operation, entry);
     operation.wrote = true;
-    this.store.put(entry, next);
   }
 
   // --- replicas' answers, time, members ---

@@ -193,7 +193,7 @@ export class Replica {
     const entry = this.store.pin(db, slot, key);
     const home = rank === null ? NO_HINT : topology.homes(slot)[rank];
     if (entry.record !== undefined) {
-      this.takeIn(entry, record, group, home);
+      this.takeIn(entry, record, group, home, bytes);
       return true;
     }
     if (group !== undefined) group.loading++;
@@ -219,13 +219,20 @@ export class Replica {
     incoming: KeyRecord,
     group: IncomingGroup | undefined,
     hintFor: number,
+    encoded?: Buffer,
   ): void {
-    if (hintFor === NO_HINT || this.keepHint(hintFor, entry, group!)) this.apply(entry, incoming, group);
+    if (hintFor === NO_HINT || this.keepHint(hintFor, entry, group!))
+      this.apply(entry, incoming, group, encoded);
     else this.store.unpin(entry);
   }
 
-  private apply(entry: RecordEntry, incoming: KeyRecord, group: IncomingGroup | undefined): void {
-    if (applyRecord(this.store, entry, incoming)) this.counters.applied++;
+  private apply(
+    entry: RecordEntry,
+    incoming: KeyRecord,
+    group: IncomingGroup | undefined,
+    encoded: Buffer | undefined,
+  ): void {
+    if (applyRecord(this.store, entry, incoming, encoded)) this.counters.applied++;
     // Unchanged is not yet durable: the version may have come moments ago and still be on its way to the log.
     if (group !== undefined && entry.dirtySeq > group.seq) group.seq = entry.dirtySeq;
     this.store.unpin(entry);

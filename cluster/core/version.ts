@@ -1,4 +1,4 @@
-import type { KeyRecord, Version, VersionType } from '../../storage/record.js';
+import { type KeyRecord, NewRecord, type Version, type VersionType } from '../../storage/record.js';
 import type { WriterTable } from '../../storage/writers.js';
 
 /**
@@ -44,7 +44,7 @@ export function merge(a: KeyRecord, b: KeyRecord, writers: WriterTable): KeyReco
     if (!hasDot(a.siblings, version) && survives(version, a)) siblings.push(version);
   }
   siblings.sort((x, y) => y.hlc - x.hlc || writers.compare(x.writer, y.writer));
-  return { context: joinContexts(a.context, b.context, writers), siblings };
+  return new NewRecord(joinContexts(a.context, b.context, writers), siblings);
 }
 
 /**
@@ -67,10 +67,8 @@ export function supersede(
   writers: WriterTable,
 ): KeyRecord {
   const version: Version = { writer, hlc, type, expireAt, payload };
-  return {
-    context: record === null ? [writer, hlc] : advanced(record.context, writer, hlc, writers),
-    siblings: [version],
-  };
+  const context = record === null ? [writer, hlc] : advanced(record.context, writer, hlc, writers);
+  return new NewRecord(context, [version]);
 }
 
 /**
@@ -133,14 +131,21 @@ export function sameRecord(a: KeyRecord | null, b: KeyRecord | null): boolean {
 
 /**
  * Two 32-bit hashes over the dots of a record and of its context, equal on all nodes, independent of order; 0,0 for no record.
- * Values are not hashed: a dot names its value.
+ * Values are not hashed: a dot names its value. A record is asked at least when it comes and when it is replaced, so it remembers them:
+ * as signed numbers, which cost no memory of their own.
  */
 export function digestA(record: KeyRecord | null, writers: WriterTable): number {
-  return record === null ? 0 : digest(record, writers.hashA, 0x9e3779b1);
+  if (record === null) return 0;
+  if (!(record instanceof NewRecord)) return digest(record, writers.hashA, 0x9e3779b1) >>> 0;
+  if (record.digestA === 0) record.digestA = digest(record, writers.hashA, 0x9e3779b1);
+  return record.digestA >>> 0;
 }
 
 export function digestB(record: KeyRecord | null, writers: WriterTable): number {
-  return record === null ? 0 : digest(record, writers.hashB, 0x85ebca77);
+  if (record === null) return 0;
+  if (!(record instanceof NewRecord)) return digest(record, writers.hashB, 0x85ebca77) >>> 0;
+  if (record.digestB === 0) record.digestB = digest(record, writers.hashB, 0x85ebca77);
+  return record.digestB >>> 0;
 }
 
 function digest(record: KeyRecord, hashes: readonly number[], salt: number): number {
@@ -149,7 +154,7 @@ function digest(record: KeyRecord, hashes: readonly number[], salt: number): num
   for (let i = 0; i < context.length; i += 2)
     sum = (sum + mix(hashes[context[i]] ^ salt, context[i + 1])) | 0;
   for (const version of siblings) sum = (sum + mix(hashes[version.writer] + salt, version.hlc)) | 0;
-  return sum >>> 0;
+  return sum;
 }
 
 function mix(seed: number, hlc: number): number {

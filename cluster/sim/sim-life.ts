@@ -1,6 +1,7 @@
 import type { StorageEngine } from '../../storage/engine.js';
+import type { SyncMode } from '../../storage/group-commit.js';
 import { STRING } from '../../storage/record.js';
-import type { RecordStore, SyncMode } from '../../storage/record-store.js';
+import type { RecordStore } from '../../storage/record-store.js';
 import { Assembly } from '../assembly.js';
 import { hlcToMs } from '../core/hlc.js';
 import { type Level, QUORUM } from '../core/levels.js';
@@ -39,6 +40,7 @@ export interface SimSettings {
   readonly phiThreshold: number;
   readonly gossipIntervalMs: number;
   readonly cacheBytes: number;
+  readonly turnWriteBytes: number;
   readonly gcGraceMs: number;
   readonly hintThrottle: number;
   readonly hintWindowSeconds: number;
@@ -62,6 +64,7 @@ export const USUAL: SimSettings = {
   phiThreshold: 8,
   gossipIntervalMs: 1000,
   cacheBytes: 1 << 20,
+  turnWriteBytes: 1 << 20,
   gcGraceMs: 72 * 3_600_000,
   hintThrottle: 10 << 20,
   hintWindowSeconds: 3 * 3600,
@@ -113,6 +116,7 @@ export class SimLife {
         gossipInterval: () => settings.gossipIntervalMs,
         cacheSize: () => settings.cacheBytes,
         appendfsync: () => settings.syncMode,
+        turnWriteBytes: () => settings.turnWriteBytes,
         gcGrace: () => settings.gcGraceMs,
         hintThrottle: () => settings.hintThrottle,
         hintWindow: () => settings.hintWindowSeconds,

@@ -187,6 +187,12 @@ export const SETTINGS = {
     'Writes gathered but not yet on their way to disk before clients are held up.',
     mutableBytes,
   ),
+  'turn-write-bytes': row(
+    memory(4096, GB),
+    '4mb',
+    'Bytes of records encoded for disk and replicas at one go; what gathered beyond it follows after others have had their turn.',
+    mutableBytes,
+  ),
   'max-pipeline': row(
     integer(1, 1_000_000),
     '1024',

@@ -298,5 +298,6 @@ function encoded(one: Bench, key: string, hlc: number): Buffer {
   const entry = store.pin(0, 0, key);
   store.unpin(entry);
   const scratch = new RecordScratch(one.disk.writers);
-  return Buffer.from(scratch.buffer.subarray(0, scratch.encode(one.record(hlc), entry.hash)));
+  const length = scratch.encode(one.record(hlc), entry.hash);
+  return Buffer.from(scratch.buffer.subarray(0, length));
 }
