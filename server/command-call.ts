@@ -124,6 +124,18 @@ export class CommandCall extends Operation implements ServerCall {
     this.writeAt(this.indexOf(key, db), STRING, payload, expireAt);
   }
 
+  /** A new version takes the place of what `seen` covers and of nothing else; null deletes that. */
+  writeSeen(key: string, seen: readonly number[], payload: string | null, expireAt: number): void {
+    const index = this.indexOf(key, this.db);
+    if (payload === null) this.writeAt(index, TOMBSTONE, '', 0, seen);
+    else this.writeAt(index, STRING, payload, expireAt, seen);
+  }
+
+  /** What counts of a context that the client has given back; null: it is too far ahead of this node's clock. */
+  admitContext(key: string, seen: readonly number[]): readonly number[] | null {
+    return this.coordinatorOfRecords.admitContext(seen, this.recordOf(key));
+  }
+
   remove(key: string, db = this.db): boolean {
     const index = this.indexOf(key, db);
     if (visible(this.record(index), this.now) === undefined) return false;
@@ -162,10 +174,16 @@ export class CommandCall extends Operation implements ServerCall {
     if (!this.isLate) this.finish(null);
   }
 
-  private writeAt(index: number, type: VersionType, payload: string, expireAt: number): void {
+  private writeAt(
+    index: number,
+    type: VersionType,
+    payload: string,
+    expireAt: number,
+    seen: readonly number[] | null = null,
+  ): void {
     const { transaction, coordinatorOfRecords } = this;
-    if (transaction === null) coordinatorOfRecords.write(this, index, type, payload, expireAt);
-    else coordinatorOfRecords.write(transaction, this.placesThere[index], type, payload, expireAt);
+    if (transaction === null) coordinatorOfRecords.write(this, index, type, payload, expireAt, seen);
+    else coordinatorOfRecords.write(transaction, this.placesThere[index], type, payload, expireAt, seen);
   }
 
   private runHandler(): void {

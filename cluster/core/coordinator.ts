@@ -1,4 +1,4 @@
-import type { VersionType } from '../../storage/record.js';
+import type { KeyRecord, VersionType } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import type { WriterTable } from '../../storage/writers.js';
@@ -12,9 +12,10 @@ import type { Operation } from './operation.js';
 import { hideDamaged, mayOverwrite, showDamaged } from './overwrite.js';
 import type { OwnWriters } from './own-writers.js';
 import { QuorumReads } from './quorum-reads.js';
+import { admitContext } from './seen.js';
 import type { ReplicaSet, Topology } from './topology.js';
 import { recallUnwritten } from './unwritten.js';
-import { highestHlc, supersede } from './version.js';
+import { highestHlc, highestOf, supersede, supersedeSeen } from './version.js';
 import { WriteGroups } from './write-groups.js';
 
 export interface CoordinatorOptions {
@@ -146,17 +147,36 @@ export class Coordinator {
     this.release(operation);
   }
 
-  /** Called by an operation that runs: a new version of its `index`th key takes the place of what it read. */
-  write(operation: Operation, index: number, type: VersionType, payload: string, expireAt: number): void {
+  /**
+   * Called by an operation that runs: a new version of its `index`th key takes the place of what it read, or, with a context that
+   * `admitContext` has let in, of what that covers.
+   */
+  write(
+    operation: Operation,
+    index: number,
+    type: VersionType,
+    payload: string,
+    expireAt: number,
+    seen: readonly number[] | null = null,
+  ): void {
     const entry = operation.places[index].entry!;
     const record = entry.record ?? null;
-    const hlc = this.hlc.next(this.clock.now(), highestHlc(record));
+    const floor = highestHlc(record);
+    const hlc = this.hlc.next(this.clock.now(), seen === null ? floor : Math.max(floor, highestOf(seen)));
     const writer = this.own.name(this.topology().isHome[entry.slot] === 1);
-    const next = supersede(record, writer, hlc, type, payload, expireAt, this.writers);
+    const next =
+      seen === null
+        ? supersede(record, writer, hlc, type, payload, expireAt, this.writers)
+        : supersedeSeen(record, seen, writer, hlc, type, payload, expireAt, this.writers);
     // First: it may be that what is there has yet to leave with a group of before.
     this.store.put(entry, next);
     this.groups.carry(operation, entry);
     operation.wrote = true;
+  }
+
+  /** What counts of a context that a client has given back, for a key that holds `record`; null: it is too far ahead. */
+  admitContext(seen: readonly number[], record: KeyRecord | null): readonly number[] | null {
+    return admitContext(seen, record, this.hlc, this.clock.now(), this.topology().members.length === 1);
   }
 
   // --- replicas' answers, time, members ---

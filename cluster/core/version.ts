@@ -1,4 +1,10 @@
-import { type KeyRecord, NewRecord, type Version, type VersionType } from '../../storage/record.js';
+import {
+  type KeyRecord,
+  NewRecord,
+  TOMBSTONE,
+  type Version,
+  type VersionType,
+} from '../../storage/record.js';
 import type { WriterTable } from '../../storage/writers.js';
 
 /**
@@ -27,11 +33,13 @@ export function contextDominates(a: readonly number[], b: readonly number[]): bo
 
 /** The highest HLC a record knows of; 0 for none. A new version is written above it. */
 export function highestHlc(record: KeyRecord | null): number {
+  return record === null ? 0 : highestOf(record.context);
+}
+
+/** The highest HLC a context knows of; 0 for none. */
+export function highestOf(context: readonly number[]): number {
   let highest = 0;
-  if (record !== null) {
-    const { context } = record;
-    for (let i = 1; i < context.length; i += 2) if (context[i] > highest) highest = context[i];
-  }
+  for (let i = 1; i < context.length; i += 2) if (context[i] > highest) highest = context[i];
   return highest;
 }
 
@@ -73,7 +81,7 @@ export function supersede(
 
 /**
  * A record in which one new version has taken the place of what `seen` covers, and of nothing else: the rest stays beside it
- * (dvvset's `update`). `hlc` is above all that the record and `seen` know of.
+ * (dvvset's `update`). `hlc` is above all that the record and `seen` know of. A delete leaves a tombstone only where nothing else is left.
  */
 export function supersedeSeen(
   record: KeyRecord | null,
@@ -86,24 +94,23 @@ export function supersedeSeen(
   writers: WriterTable,
 ): KeyRecord {
   const rest = discardSeen(record, seen, writers);
+  if (type === TOMBSTONE && rest.siblings.length > 0) return rest;
   const version: Version = { writer, hlc, type, expireAt, payload };
-  return { context: advanced(rest.context, writer, hlc, writers), siblings: [version, ...rest.siblings] };
+  return new NewRecord(advanced(rest.context, writer, hlc, writers), [version, ...rest.siblings]);
 }
 
 /**
- * The record without what `seen` covers. It needs no dot of its own: who still holds what is gone learns from the context that
- * it was seen. It may be left without any version; then it must not be kept, for nothing would say that the key was deleted.
+ * The record without what `seen` covers, perhaps without any version. It needs no dot of its own: who still holds what is gone learns
+ * from the context that it was seen.
  */
 export function discardSeen(
   record: KeyRecord | null,
   seen: readonly number[],
   writers: WriterTable,
 ): KeyRecord {
-  if (record === null) return { context: seen, siblings: [] };
-  return {
-    context: joinContexts(record.context, seen, writers),
-    siblings: record.siblings.filter((version) => !covers(seen, version)),
-  };
+  if (record === null) return new NewRecord(seen, []);
+  const rest = record.siblings.filter((version) => !covers(seen, version));
+  return new NewRecord(joinContexts(record.context, seen, writers), rest);
 }
 
 /** The context with one writer's newest dot; `hlc` is above what it has seen. */
