@@ -19,6 +19,8 @@ import type { DialOutcome, HelloVerdict, PeerId, Transport, TransportHandlers } 
 export const SELF: PeerId = 0;
 /** Passes in a moment: not worth a line in the log. */
 const NOT_YET = 'it is still finding out which of the seeds it is';
+/** So long a node that starts again waits for members that neither answer nor refuse, ms. */
+const SETTLE_MS = 1000;
 /** The row of this node's own in which the member list is kept. */
 export const MEMBERS_ROW = metaKey('members');
 /** The row with the latest lives of all nodes met. */
@@ -43,6 +45,9 @@ export class Members {
   /** Peers for which the cluster has formed, by their word over the connection we have. The others cannot answer yet. */
   private readonly serving: boolean[] = [];
   private ready = false;
+  /** While this node settles: addresses of members that it has neither met nor tried in vain. */
+  private awaited: Set<string> | undefined;
+  private settledAt = 0;
   private nextPeer: PeerId = SELF + 1;
   private readonly lives: Lives;
 
@@ -79,9 +84,31 @@ export class Members {
     return this.membership.missing;
   }
 
-  start(): void {
-    if (this.membership.members !== undefined) this.formed();
+  /**
+   * A node that starts again knows who the members are, not who of them lives. It serves once it has met all, or tried in vain: else it
+   * would take for dead whom it has only not met yet, stand in for them, and write without what they know.
+   */
+  start(elapsedMs: number): void {
+    const { members } = this.membership;
+    if (members !== undefined) {
+      const own = this.membership.greeting().busAddress;
+      this.awaited = new Set(members.map(({ busAddress }) => busAddress).filter((one) => one !== own));
+      this.settledAt = elapsedMs + SETTLE_MS;
+    }
     this.reconsider();
+    this.settleIfComplete();
+  }
+
+  /** It will serve in a moment, whatever happens. */
+  get settling(): boolean {
+    return this.awaited !== undefined;
+  }
+
+  /** To be called some times a second. */
+  tick(elapsedMs: number): void {
+    if (this.awaited === undefined || elapsedMs < this.settledAt) return;
+    this.awaited.clear();
+    this.settleIfComplete();
   }
 
   private judge(nodeId: string, payload: Buffer): HelloVerdict {
@@ -112,6 +139,7 @@ export class Members {
     // What has changed since the greeting of this connection, which other connections may have overtaken.
     this.sendNews(peer);
     this.heard(peer, greeting);
+    this.tried(greeting.busAddress);
   }
 
   private peerDown(peer: PeerId, reason: string): void {
@@ -130,7 +158,12 @@ export class Members {
 
   private heard(peer: PeerId, greeting: Greeting): void {
     this.met(greeting);
-    if (!greeting.formed || this.serving[peer]) return;
+    if (greeting.formed) this.serves(peer);
+  }
+
+  /** For the peer the cluster has formed: it says so, or it sends what nobody sends before. */
+  serves(peer: PeerId): void {
+    if (this.serving[peer]) return;
     this.serving[peer] = true;
     if (this.ready) this.events.up(peer);
   }
@@ -144,6 +177,7 @@ export class Members {
 
   private onDial(address: string, outcome: DialOutcome): void {
     const knowsItselfNow = this.membership.tried(address);
+    if (outcome.kind !== 'up') this.tried(address);
     if (outcome.kind === 'self') {
       this.membership.learnOwnAddress(address);
       this.tellAll();
@@ -159,6 +193,19 @@ export class Members {
     if (knowsItselfNow) this.reconsider();
   }
 
+  /** A member has been met, or cannot be. */
+  private tried(address: string): void {
+    if (this.awaited?.delete(address)) this.settleIfComplete();
+  }
+
+  private settleIfComplete(): void {
+    if (this.awaited?.size !== 0) return;
+    this.awaited = undefined;
+    this.membership.settled();
+    this.tellAll();
+    this.formed();
+  }
+
   /** Forms the cluster once everybody agrees, and keeps dialling whom we know of. */
   private reconsider(): void {
     if (this.membership.tryToForm()) {
@@ -166,7 +213,7 @@ export class Members {
       this.tellAll();
       this.formed();
     }
-    const own = this.ready ? this.membership.greeting().busAddress : undefined;
+    const own = this.ready || this.settling ? this.membership.greeting().busAddress : undefined;
     for (const address of this.membership.known) if (address !== own) this.transport.connect(address);
   }
 

@@ -133,7 +133,7 @@ export class Node {
     for (const type of part.messages) this.partOf[type] = part;
   }
 
-  /** Starts talking. The node may serve once `whenReady` has called back. */
+  /** Starts talking. The node serves once it is `ready`. */
   start(services: CallHandlers): void {
     this.calls.serve(services);
     this.transport.attach({
@@ -141,7 +141,7 @@ export class Node {
       onMessage: (peer, buffer, start, end) => this.onMessage(peer, buffer, start, end),
       onGathered: () => this.turn.plan(),
     });
-    this.members.start();
+    this.members.start(this.clock.elapsed());
     this.tick();
   }
 
@@ -159,6 +159,11 @@ export class Node {
 
   get ready(): boolean {
     return this.topologyNow !== undefined;
+  }
+
+  /** It starts again, and is ready in a moment: see `Members.start`. */
+  get settling(): boolean {
+    return this.members.settling;
   }
 
   /** Seeds that have not been reached; clients are told while the cluster is forming. */
@@ -257,7 +262,10 @@ export class Node {
 
   private onPartMessage(type: number, peer: PeerId, body: FrameReader): boolean {
     const part = this.partOf[type];
-    if (part !== undefined) return part.onMessage(type, peer, body);
+    if (part !== undefined) {
+      this.members.serves(peer);
+      return part.onMessage(type, peer, body);
+    }
     this.log.warn({ peer, type }, 'a message of an unknown type; closing the connection');
     return false;
   }
@@ -368,6 +376,7 @@ export class Node {
   private readonly tick = (): void => {
     const now = this.clock.now();
     const elapsed = this.clock.elapsed();
+    this.members.tick(elapsed);
     if (this.ready) {
       this.noticeAbsence(elapsed);
       this.admission.tick(elapsed);

@@ -211,8 +211,9 @@ async function assemble(
     server,
     executor,
     turn,
-    holdUp: (isWrite) => pause.holds(isWrite) || (isWrite && backPressure.holds()),
+    holdUp: (isWrite) => node.settling || pause.holds(isWrite) || (isWrite && backPressure.holds()),
   });
+  node.addPart({ messages: [], onMessage: () => false, formed: () => listener.wakeAll() });
   // Before the node talks to others: from then on nothing may fail, or dots would have been issued by a start that failed.
   clientPort = await listener.listen(values.host, values.port, values.tcpBacklog);
   const remote = new RemoteCommands(executor);

@@ -42,6 +42,8 @@ export class Membership {
   /** Seeds whose first dialling has not ended: one of them may be this node itself. */
   private readonly untried: Set<string>;
   private formed: Member[] | undefined;
+  /** It knows the members from a life before, and has not tried all of them yet. */
+  private settling: boolean;
 
   constructor(
     private readonly own: () => Omit<Greeting, 'addresses' | 'busAddress' | 'formed'>,
@@ -52,6 +54,7 @@ export class Membership {
   ) {
     for (const seed of seeds) this.addresses.add(seed);
     this.untried = new Set(saved === undefined ? seeds : []);
+    this.settling = saved !== undefined;
     if (seeds.length === 0) this.learnOwnAddress(announced);
     if (saved === undefined) return;
     this.formed = [...saved.members];
@@ -69,6 +72,11 @@ export class Membership {
     return this.formed;
   }
 
+  /** It has met all members that it could. */
+  settled(): void {
+    this.settling = false;
+  }
+
   /** Addresses that have not been reached yet, for the log and for clients' errors. */
   get missing(): readonly string[] {
     const reached = new Set([...this.greetings.values()].map((greeting) => greeting.busAddress));
@@ -82,7 +90,7 @@ export class Membership {
       ...this.own(),
       busAddress: this.knowsItself ? (this.ownAddress ?? this.announced) : UNKNOWN_ADDRESS,
       addresses: [...this.addresses].sort(),
-      formed: this.formed !== undefined,
+      formed: this.formed !== undefined && !this.settling,
     };
   }
 

@@ -25,8 +25,8 @@ function places(world: SimWorld): { homes: SimNode[]; standIn: SimNode; last: Si
 
 /** Whether the node would ask the other one things. */
 function uses(node: SimNode, other: SimNode): boolean {
-  const { ready, topology } = node.life!.node;
-  if (!ready) return false;
+  if (node.life?.node.ready !== true) return false;
+  const { topology } = node.life.node;
   return topology.alive[topology.members.findIndex(({ busAddress }) => busAddress === other.address)] === 1;
 }
 
@@ -38,7 +38,7 @@ it('a write that a node sent to a stranger to the key, having met nobody else ye
   world.runFor(LONG_MS);
   for (const home of homes) world.network.cutBoth(home.address, last.address);
   last.start();
-  expect(world.runUntil(() => last.life !== undefined && uses(last, standIn))).toBe(true);
+  expect(world.runUntil(() => uses(last, standIn))).toBe(true);
   let outcome: Outcome | undefined;
   last.ask({ kind: 'incr', keys: [KEY], value: '', level: 0 }, (answer) => {
     outcome = answer;
@@ -49,4 +49,38 @@ it('a write that a node sent to a stranger to the key, having met nobody else ye
   expect(world.runUntil(() => outcome !== undefined, 300)).toBe(true);
   expect(outcome!.failure).toBe(null);
   expect(world.checker.violations).toEqual([]);
+});
+
+it.each([1, 2, 3, 4, 5])('seed %i: a node that starts again knows who lives before it serves', (seed) => {
+  const world = new SimWorld(seed, 5);
+  world.form();
+  const [restarted, ...others] = world.nodes;
+  others[0].crash();
+  restarted.crash();
+  world.runFor(LONG_MS);
+  restarted.start();
+  const seen: boolean[] = [];
+  expect(
+    world.runUntil(() => {
+      seen.push(...others.slice(1).map((other) => uses(restarted, other)));
+      return restarted.life?.node.ready === true;
+    }, 200),
+  ).toBe(true);
+  // None was used before all could be.
+  expect(seen.slice(-3)).toEqual([true, true, true]);
+  expect(seen.slice(0, -3)).not.toContain(true);
+});
+
+it('a member that neither answers nor refuses keeps a node that starts again from serving for a second, no longer', () => {
+  const world = new SimWorld(1, 3);
+  world.form();
+  const [restarted, other, silent] = world.nodes;
+  restarted.crash();
+  world.runFor(LONG_MS);
+  world.network.cutBoth(restarted.address, silent.address);
+  restarted.start();
+  const isReady = (): boolean => restarted.life?.node.ready === true;
+  expect(world.runUntil(isReady, 900)).toBe(false);
+  expect(world.runUntil(isReady, 300)).toBe(true);
+  expect(uses(restarted, other)).toBe(true);
 });
