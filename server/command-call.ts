@@ -6,6 +6,7 @@ import { type KeyRecord, STRING, TOMBSTONE, type VersionType, visible } from '..
 import type { ClientState } from './client.js';
 import type { KeyRef, Value } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
+import { ConflictError, type ConflictPolicy, isLive } from './policies/conflict-policies.js';
 import { ReplyWriter } from './resp/reply.js';
 import { isSerial, type Levels } from './serial.js';
 import type { LateReply, ServerCall } from './server-call.js';
@@ -107,7 +108,12 @@ export class CommandCall extends Operation implements ServerCall {
   // --- what the handler sees ---
 
   read(key: string, db = this.db): Value | undefined {
-    const value = visible(this.record(this.indexOf(key, db)), this.now);
+    const index = this.indexOf(key, db);
+    const policy = this.policyOf(index, db);
+    const value =
+      policy === null
+        ? visible(this.record(index), this.now)
+        : this.server.policies.resolve(policy, this.record(index)!.siblings, key, this.now);
     if (!this.isWrite) {
       if (value === undefined) this.server.stats.misses++;
       else this.server.stats.hits++;
@@ -138,7 +144,7 @@ export class CommandCall extends Operation implements ServerCall {
 
   remove(key: string, db = this.db): boolean {
     const index = this.indexOf(key, db);
-    if (visible(this.record(index), this.now) === undefined) return false;
+    if (!this.isThere(index, db)) return false;
     this.writeAt(index, TOMBSTONE, '', 0);
     return true;
   }
@@ -187,7 +193,27 @@ export class CommandCall extends Operation implements ServerCall {
   }
 
   private runHandler(): void {
-    this.row.spec.run(this);
+    try {
+      this.row.spec.run(this);
+    } catch (error) {
+      // Commands read before they write: nothing has been done.
+      if (!(error instanceof ConflictError) || this.wrote) throw error;
+      this.reply.take();
+      this.reply.error(error.message);
+    }
+  }
+
+  /** What is done about the concurrent versions of its `index`th key; null when there are none, or the newest counts. */
+  private policyOf(index: number, db: number): ConflictPolicy | null {
+    const record = this.record(index);
+    if (record === null || record.siblings.length < 2) return null;
+    return this.server.policies.of(db, this.places[index].key);
+  }
+
+  private isThere(index: number, db: number): boolean {
+    const record = this.record(index);
+    if (this.policyOf(index, db) === null) return visible(record, this.now) !== undefined;
+    return record!.siblings.some((version) => isLive(version, this.now));
   }
 
   private markRun(): void {

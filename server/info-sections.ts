@@ -196,6 +196,7 @@ function cluster(): InfoFields {
 }
 
 function ringkv({
+  server,
   node,
   nodeId,
   store,
@@ -234,6 +235,7 @@ function ringkv({
     unrepaired_corrupt: damaged.open,
     quarantined: quarantine.rows,
     quarantined_bytes: quarantine.bytes,
+    ...prefixed('siblings', server.policies.counters),
     ...prefixed('tombstones', reaper.counters),
     ...(node.ready ? prefixed('repair', repair.totals()) : {}),
     ...prefixed('bus', transport),

@@ -17,6 +17,8 @@ import { infoSections } from './info-sections.js';
 import { Listener } from './listener.js';
 import { type OpenDatabase, openDatabase } from './open-database.js';
 import { Pause } from './pause.js';
+import { ConflictPolicies } from './policies/conflict-policies.js';
+import { loadPolicies } from './policies/load-policies.js';
 import { RemoteCommands } from './remote-commands.js';
 import { DATABASES_ROW, readRows } from './saved-rows.js';
 import type { ServerContext } from './server-context.js';
@@ -74,6 +76,12 @@ async function assemble(
 ): Promise<RunningServer> {
   const { values } = settings;
   const saved = await readRows(engine);
+  const policies = new ConflictPolicies(await loadPolicies(values.conflictPolicy), (rule, key, error) =>
+    log.error(
+      { err: error, key, pattern: rule.pattern, policy: rule.policy },
+      'versions could not be merged',
+    ),
+  );
 
   const turn = new Turn(systemClock);
   const backPressure = new BackPressure(
@@ -172,6 +180,7 @@ async function assemble(
     },
     stats: new Stats(values, () => performance.now(), systemClock.now),
     keyspace,
+    policies,
     physicalDatabases: () => keyspace.physical,
     startedMs: systemClock.now(),
     runId: randomBytes(20).toString('hex'),

@@ -8,6 +8,7 @@ import type { ClientState } from './client.js';
 import type { CommandTable } from './commands/table.js';
 import type { Settings } from './config/settings.js';
 import type { Keyspace } from './keyspace.js';
+import type { ConflictPolicies } from './policies/conflict-policies.js';
 import type { ReplyBytes } from './resp/reply.js';
 import type { Stats } from './stats.js';
 
@@ -19,6 +20,7 @@ export interface ServerContext {
   readonly clients: ReadonlyMap<number, ClientState>;
   readonly stats: Stats;
   readonly keyspace: Keyspace;
+  readonly policies: ConflictPolicies;
   /** The stored database behind each number a client may SELECT; a new array after each SWAPDB. */
   physicalDatabases(): readonly number[];
   readonly startedMs: number;

@@ -2,10 +2,12 @@ import { bitmapCommands } from './bitmap/bitmap.js';
 import { clusterCommands } from './cluster/cluster.js';
 import { connectionCommands } from './connection/connection.js';
 import { genericCommands } from './generic/generic.js';
+import { consistencyCommands } from './ringkv/consistency.js';
 import { hintCommands } from './ringkv/hints.js';
 import { nodeCommands } from './ringkv/nodes.js';
+import { putCommands } from './ringkv/put.js';
 import { repairCommands } from './ringkv/repair.js';
-import { versionCommands } from './ringkv/versions.js';
+import { siblingCommands } from './ringkv/siblings.js';
 import { serverCommands } from './server/server.js';
 import { stringCommands } from './strings/strings.js';
 import { CommandTable } from './table.js';
@@ -21,7 +23,9 @@ export function commandTable(): CommandTable {
     ...serverCommands,
     ...transactionCommands,
     ...clusterCommands,
-    ...versionCommands,
+    ...siblingCommands,
+    ...putCommands,
+    ...consistencyCommands,
     ...nodeCommands,
     ...repairCommands,
     ...hintCommands,

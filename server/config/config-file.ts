@@ -47,7 +47,7 @@ export function rewriteConfigFile(path: string, settings: ReadonlyMap<string, st
 }
 
 function unquoted(value: string): string {
-  return /^(["']).*\1$/.test(value) && value.length > 1 ? value.slice(1, -1) : value;
+  return /^(["'])((?!\1).)*\1$/.test(value) ? value.slice(1, -1) : value;
 }
 
 function quoted(value: string): string {

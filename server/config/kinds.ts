@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type PolicyRule, parseRules, RULES_ALLOWED } from '../policies/rules.js';
 
 /** The kinds of settings: text in (from a flag, a file, the environment or CONFIG SET), a typed value out, text back. */
 export interface Kind<T> {
@@ -103,6 +104,22 @@ export function level(): Kind<string> {
     .transform((name) => name.toLowerCase())
     .refine((name) => /^(one|two|quorum|all|[1-9]\d{0,2})$/.test(name), allowed);
   return { schema, allowed, objection: mustBe(allowed), print: (value) => value };
+}
+
+/** Which keys have which conflict policy. */
+export function policyTable(): Kind<readonly PolicyRule[]> {
+  const allowed = RULES_ALLOWED;
+  const schema = z
+    .string()
+    .transform(parseRules)
+    .refine((rules) => rules !== undefined, allowed);
+  const print = (rules: readonly PolicyRule[]): string =>
+    rules.flatMap(({ pattern, policy }) => [pattern, policy].map(printWord)).join(' ');
+  return { schema, allowed, objection: mustBe(allowed), print };
+}
+
+function printWord(word: string): string {
+  return /\s/.test(word) ? `"${word}"` : word;
 }
 
 /** `host:port`, separated by commas. */

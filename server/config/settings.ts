@@ -1,5 +1,5 @@
 import { beforeNul } from '../errors.js';
-import { readConfigFile, rewriteConfigFile } from './config-file.js';
+import { type ConfigLine, readConfigFile, rewriteConfigFile } from './config-file.js';
 import {
   BUS_PORT_OFFSET,
   camelCase,
@@ -46,7 +46,8 @@ export class Settings {
     const fromEnv = readEnvironment(env);
     const path = flags['config'] ?? fromEnv.get('config') ?? '';
     if (path !== '') {
-      for (const { name, value, line } of readFile(path)) settings.put(name, value, `${path} line ${line}`);
+      for (const { name, value, line } of wholeTables(readFile(path)))
+        settings.put(name, value, `${path} line ${line}`);
     }
     for (const [name, value] of fromEnv) settings.put(name, value, `the environment (${envName(name)})`);
     for (const [name, value] of Object.entries(flags)) settings.put(name, value, `the flag --${name}`);
@@ -171,6 +172,18 @@ function readEnvironment(env: SettingInputs['env']): Map<string, string> {
     found.set(name, value);
   }
   return found;
+}
+
+/** The lines of a table as one, where its last stands. */
+function wholeTables(lines: readonly ConfigLine[]): ConfigLine[] {
+  const isTable = ({ name }: ConfigLine): boolean => ROWS[name]?.lines === true;
+  const whole = (last: ConfigLine): ConfigLine => {
+    const all = lines.filter(({ name }) => name === last.name);
+    return { ...last, value: all.map(({ value }) => value).join(' ') };
+  };
+  const isLast = (line: ConfigLine, i: number): boolean =>
+    lines.findLastIndex(({ name }) => name === line.name) === i;
+  return lines.flatMap((line, i) => (isTable(line) ? (isLast(line, i) ? [whole(line)] : []) : [line]));
 }
 
 function readFile(path: string): ReturnType<typeof readConfigFile> {

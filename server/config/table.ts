@@ -1,4 +1,4 @@
-import { addresses, integer, type Kind, level, memory, oneOf, text, yesNo } from './kinds.js';
+import { addresses, integer, type Kind, level, memory, oneOf, policyTable, text, yesNo } from './kinds.js';
 
 export interface SettingRow<T = unknown> {
   readonly kind: Kind<T>;
@@ -9,6 +9,8 @@ export interface SettingRow<T = unknown> {
   /** Must be the same on all nodes: compared when two nodes meet. */
   readonly shared: boolean;
   readonly unit?: string;
+  /** A table: several lines of a config file add up. */
+  readonly lines?: true;
   readonly doc: string;
 }
 
@@ -16,6 +18,7 @@ interface Extras {
   readonly mutable?: true;
   readonly shared?: true;
   readonly unit?: string;
+  readonly lines?: true;
 }
 
 function row<T>(kind: Kind<T>, byDefault: string, doc: string, extras: Extras = {}): SettingRow<T> {
@@ -98,6 +101,18 @@ export const SETTINGS = {
   ),
   'repair-throttle': row(memory(1024, 64 * GB), '10mb', 'Bytes a second that repair may send.', mutableBytes),
   vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
+  'conflict-policy': row(
+    policyTable(),
+    '',
+    'What clients see of keys with concurrent versions, the first fitting pattern counts: lww = the newest, siblings = an error that points to KV.SIBLINGS, max and min of numbers, union of JSON arrays, or what the function merge(values) of an ES module returns, values being strings of one byte per character. Elsewhere lww. The same on all nodes.',
+    { lines: true },
+  ),
+  'max-siblings': row(
+    integer(2, 10_000),
+    '64',
+    'Concurrent versions of one key: beyond it KV.PUT is refused unless it supersedes some. What meets after a partition is kept nevertheless, counted and logged.',
+    mutable,
+  ),
   appendfsync: row(
     oneOf('everysec', 'always', 'no'),
     'everysec',

@@ -1,50 +1,6 @@
-import { hlcToMs } from '../../../cluster/core/hlc.js';
 import { type Level, levelName, parseLevel } from '../../../cluster/core/levels.js';
-import { type KeyRecord, TOMBSTONE } from '../../../storage/record.js';
-import { writerName } from '../../../storage/writers.js';
-import type { CommandCall } from '../../command-call.js';
-import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
-import { NO_KEYS, ONE_KEY } from '../spec.js';
-
-/** A record's causal context as an opaque printable token. */
-export function contextToken(record: KeyRecord | null, call: ServerCall): string {
-  const { writers } = call.server;
-  const parts: string[] = [];
-  const context = record?.context ?? [];
-  for (let i = 0; i < context.length; i += 2)
-    parts.push(`${writerName(writers.id(context[i]))}:${context[i + 1]}`);
-  return Buffer.from(parts.join(',')).toString('base64url');
-}
-
-/** `KV.SIBLINGS key` -> [context, [[value, dot, writer, time-ms], ...]], newest first; a tombstone's value is null. */
-const siblings: ServerCommandSpec = {
-  name: 'kv.siblings',
-  arity: 2,
-  flags: ['readonly', 'fast'],
-  keys: ONE_KEY,
-  since: '0.1.0',
-  group: 'ringkv',
-  summary: 'Show every concurrent version of a key, with its causal context',
-  complexity: 'O(N) where N is the number of siblings',
-  syntax: 'KV.SIBLINGS key',
-  run(call) {
-    const { reply, now } = call;
-    const { writers } = call.server;
-    const record = (call as CommandCall).recordOf(call.argv[1]);
-    const alive = (record?.siblings ?? []).filter(({ expireAt }) => expireAt === 0 || expireAt > now);
-    reply.array(2);
-    reply.bulk(contextToken(record, call));
-    reply.array(alive.length);
-    for (const version of alive) {
-      const writer = writerName(writers.id(version.writer));
-      reply.array(4);
-      reply.bulk(version.type === TOMBSTONE ? null : version.payload);
-      reply.bulk(`${writer}:${version.hlc}`);
-      reply.bulk(writer);
-      reply.integer(hlcToMs(version.hlc));
-    }
-  },
-};
+import type { ServerCommandSpec } from '../../server-call.js';
+import { NO_KEYS } from '../spec.js';
 
 const LEVELS = 'DEFAULT, ONE, TWO, QUORUM, ALL, SERIAL or a number of replicas';
 
@@ -113,4 +69,4 @@ const at: ServerCommandSpec = {
   },
 };
 
-export const versionCommands: readonly ServerCommandSpec[] = [siblings, consistency, at];
+export const consistencyCommands: readonly ServerCommandSpec[] = [consistency, at];
