@@ -9,6 +9,7 @@ const ENTRANCES = new Set([
   'bench/faults/run.ts',
   'bench/hints.ts',
   'bench/repair.ts',
+  'bench/serial/run.ts',
   'cluster/sim/gossip-main.ts',
   'cluster/sim/main.ts',
   'cluster/sim/cli/worker.ts',
@@ -39,7 +40,10 @@ const MAY_IMPORT: readonly (readonly [room: RegExp, allowed: RegExp])[] = [
     /^(server\/|cluster\/core\/|storage\/(record|writers)\.ts$|node:(crypto|buffer|zlib)$)/,
   ],
   [/^server\//, /^(server\/|cluster\/|storage\/|node:|pino|zod$|commander$)/],
-  [/^bench\//, /^(bench\/|compat-tests\/harness\/|server\/resp\/|node:|redis-parser$|commander$)/],
+  [
+    /^bench\//,
+    /^(bench\/|compat-tests\/harness\/|cluster\/sim\/linearizability\/|server\/resp\/|node:|redis-parser$|commander$)/,
+  ],
 ];
 
 /** What the protocol core must be handed instead of reaching for: the simulator stands on it. */
