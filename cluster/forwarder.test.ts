@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { CallDone } from './core/peer-calls.js';
 import { NOBODY, type Topology } from './core/topology.js';
-import { DECLINED, doubted, ForwardedRequest, Forwarder } from './forwarder.js';
+import { DECLINED, doubted, ForwardedRequest, Forwarder, ofRead } from './forwarder.js';
 import { SELF } from './members.js';
 
 const TIMEOUT_MS = 2000;
@@ -40,12 +40,15 @@ let sent: Sent[];
 let forwarder: Forwarder;
 /** Peers to which nothing can be sent. */
 let cut: Set<number>;
-let topology: { firstLive: Uint16Array; trustEpoch: number };
+let topology: { firstLive: Uint16Array; trustEpoch: number; firstLiveHome: () => number };
+/** Differs from the others' where a stand-in has taken a home's place. */
+let firstLiveHome: number;
 
 beforeEach(() => {
   now = 10_000;
   firstLive = new Uint16Array(16).fill(1);
-  topology = { firstLive, trustEpoch: 1 };
+  firstLiveHome = 1;
+  topology = { firstLive, trustEpoch: 1, firstLiveHome: () => firstLiveHome };
   sent = [];
   cut = new Set();
   forwarder = new Forwarder(
@@ -265,6 +268,51 @@ describe('while nobody is sure yet who coordinates', () => {
     firstLive.fill(SELF);
     expect(forwarder.runsHere(SLOT)).toBe(true);
   });
+});
+
+describe('a request for the register of its slot', () => {
+  const startSerial = (): TestRequest => {
+    const request = new TestRequest(SLOT, 'no', true);
+    forwarder.start(request);
+    return request;
+  };
+
+  it('goes to the first live home replica, whoever stands in', () => {
+    firstLiveHome = 3;
+    startSerial();
+    expect(sent.map(({ peer }) => peer)).toEqual([3]);
+    firstLiveHome = SELF;
+    expect([forwarder.runsHere(SLOT), forwarder.runsHere(SLOT, true)]).toEqual([false, true]);
+    expect(startSerial().ends).toEqual(['runs here']);
+  });
+
+  it('waits for a home replica, and fails without one although others would stand in', () => {
+    firstLiveHome = NOBODY;
+    forwarder.changed();
+    const request = startSerial();
+    expect([sent, request.ends]).toEqual([[], []]);
+    now += TIMEOUT_MS;
+    forwarder.tick(now);
+    expect(request.ends).toEqual([expect.stringMatching(/^NOQUORUM no replica .*was not applied$/)]);
+  });
+
+  it('is sent to the next home that can be reached, and to no stand-in', () => {
+    cut.add(1);
+    const request = startSerial();
+    failOver(9);
+    firstLiveHome = 2;
+    forwarder.changed();
+    sent[0].done('+OK', null);
+    expect([sent.map(({ peer }) => peer), request.ends]).toEqual([[2], ['+OK']]);
+  });
+});
+
+it.each([
+  'NOQUORUM 1 of 2 needed replicas are reachable; the write was not applied',
+  "NOQUORUM the key's coordinator did not answer in time; the write may have been applied",
+  'NOQUORUM the write came to its coordinator too late; it was not applied',
+])('a read that fails has read nothing: %s', (text) => {
+  expect(ofRead(text)).toMatch(/; nothing was read$/);
 });
 
 it.each([

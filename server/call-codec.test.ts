@@ -6,6 +6,7 @@ import {
   encodeCommand,
   encodeExec,
   encodeOutcome,
+  encodeWatch,
   type RemoteSettings,
 } from './call-codec.js';
 import { stringCommands } from './commands/strings/strings.js';
@@ -24,8 +25,8 @@ const bytes = fc
 const anySettings = fc.record({
   db: fc.nat(15),
   resp: fc.constantFrom(2 as const, 3 as const),
-  readLevel: fc.integer({ min: -2, max: 9 }),
-  writeLevel: fc.integer({ min: -2, max: 9 }),
+  readLevel: fc.integer({ min: -3, max: 9 }),
+  writeLevel: fc.integer({ min: -3, max: 9 }),
 });
 const argv = fc.oneof(
   bytes.map((key) => ['GET', key]),
@@ -78,6 +79,20 @@ describe('an EXEC', () => {
   });
 });
 
+describe('a WATCH', () => {
+  it('arrives as it was sent', () => {
+    fc.assert(
+      fc.property(anySettings, fc.array(bytes, { minLength: 1, maxLength: 4 }), (sent, keys) => {
+        expect(decodeRequest(encodeWatch(sent, keys), table)).toEqual({
+          kind: 'watch',
+          settings: sent,
+          keys,
+        });
+      }),
+    );
+  });
+});
+
 describe('a garbled request', () => {
   it.each([
     [],
@@ -87,6 +102,7 @@ describe('a garbled request', () => {
     ['c', '0 4 0 0', 'get', 'k'],
     ['c', '0 2 x 0', 'get', 'k'],
     ['?', '0 2 0 0', 'get', 'k'],
+    ['w', '0 2 0 0'],
     ['x', '0 2 0 0', '1', '0', 'key'],
     ['x', '0 2 0 0', '0', '0', '3', 'get', 'k'],
     ['x', '0 2 0 0', '0', '0', '0'],

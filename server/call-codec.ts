@@ -13,6 +13,7 @@ export interface RemoteSettings {
 
 export type RemoteRequest =
   | { readonly kind: 'command'; readonly settings: RemoteSettings; readonly argv: string[] }
+  | { readonly kind: 'watch'; readonly settings: RemoteSettings; readonly keys: string[] }
   | {
       readonly kind: 'exec';
       readonly settings: RemoteSettings;
@@ -22,9 +23,14 @@ export type RemoteRequest =
 
 const COMMAND = 'c';
 const EXEC = 'x';
+const WATCH = 'w';
 
 export function encodeCommand(settings: RemoteSettings, argv: readonly string[]): string {
   return packStrings([COMMAND, head(settings), ...argv]);
+}
+
+export function encodeWatch(settings: RemoteSettings, keys: readonly string[]): string {
+  return packStrings([WATCH, head(settings), ...keys]);
 }
 
 export function encodeExec(
@@ -48,10 +54,11 @@ export function decodeRequest(payload: string, table: CommandTable): RemoteReque
   const settings = parts === undefined ? undefined : parseHead(parts[1]);
   if (parts === undefined || settings === undefined) return undefined;
   if (parts[0] === COMMAND && parts.length > 2) return { kind: 'command', settings, argv: parts.slice(2) };
+  if (parts[0] === WATCH && parts.length > 2) return { kind: 'watch', settings, keys: parts.slice(2) };
   return parts[0] === EXEC ? decodeExec(settings, parts, table) : undefined;
 }
 
-/** The outcome of a remote EXEC: an error line, null (a watched key had changed) or a reply per command. */
+/** The outcome of a remote EXEC: an error line, null (a watched key had changed) or a reply per command. Of a WATCH, a state per key. */
 export type ExecOutcome = string | null | readonly ReplyBytes[];
 
 export function encodeOutcome(outcome: ExecOutcome): string {

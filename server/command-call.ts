@@ -1,4 +1,5 @@
 import type { Coordinator } from '../cluster/core/coordinator.js';
+import { SERIAL } from '../cluster/core/levels.js';
 import { Operation } from '../cluster/core/operation.js';
 import { slotOf } from '../cluster/core/slot.js';
 import { doubted, ofRead } from '../cluster/forwarder.js';
@@ -8,7 +9,7 @@ import type { KeyRef, Value } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
 import { ConflictError, type ConflictPolicy, isLive } from './policies/conflict-policies.js';
 import { ReplyWriter } from './resp/reply.js';
-import { isSerial, type Levels } from './serial.js';
+import { hasPeers, isSerial, type Levels } from './serial.js';
 import type { LateReply, ServerCall } from './server-call.js';
 import type { ServerContext } from './server-context.js';
 
@@ -80,6 +81,8 @@ export class CommandCall extends Operation implements ServerCall {
     this.physical = this.server.physicalDatabases();
     this.reply.resp = client.resp;
     this.takeLevels(client);
+    if (client.watching > 0 && client.transaction.looksAtWatched(this.row, this.argv))
+      this.takeLevels({ readLevel: SERIAL, writeLevel: this.writeLevel });
   }
 
   takeLevels(levels: Levels): void {
@@ -246,10 +249,4 @@ export class CommandCall extends Operation implements ServerCall {
     for (let i = 0; i < this.count; i++) index.set(`${this.places[i].db}:${this.places[i].key}`, i);
     this.indexOfKey = index;
   }
-}
-
-/** A node alone needs no register: nothing comes between a command's reads and its writes. */
-function hasPeers(server: ServerContext): boolean {
-  const topology = server.topology();
-  return topology !== null && topology.members.length > 1;
 }

@@ -9,6 +9,7 @@ import type { KeyRef } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
 import type { Executor } from './executor.js';
 import type { ReplyBytes } from './resp/reply.js';
+import { hasPeers, isSerial } from './serial.js';
 
 export interface QueuedCommand {
   readonly argv: readonly string[];
@@ -39,9 +40,16 @@ function isChanged(then: string, now: string): boolean {
 /** An error line, null when a watched key had changed, or a reply per command. */
 export type ExecDone = (outcome: string | null | readonly ReplyBytes[]) => void;
 
-/** EXEC: the queued commands in one step, on all of their records at once. */
+const NOBODY_ELSE: CallOwner = { ran: () => {}, finished: () => {} };
+
+/**
+ * EXEC: the queued commands in one step, on all of their records at once. Where a key is watched, or a command in it is linearizable by
+ * itself, so is the whole.
+ */
 export class ExecRun extends Operation implements CallOwner {
   private readonly replies: ReplyBytes[] = [];
+  /** Of the commands with keys, where these go through a register and the others have to wait until they have. */
+  private repliesWithKeys: readonly ReplyBytes[] | null = null;
   private readonly indexOfCall = new Map<CommandCall, number>();
   private readonly placeOfKey = new Map<string, number>();
   private readonly physical: readonly number[];
@@ -65,6 +73,9 @@ export class ExecRun extends Operation implements CallOwner {
     this.isWrite = true;
     this.readLevel = settings.readLevel;
     this.writeLevel = settings.writeLevel;
+    this.serial =
+      (watches.length > 0 || queued.some(({ row, argv }) => isSerial(row, argv, settings))) &&
+      hasPeers(executor.server);
     for (const watched of watches) this.take(watched);
     for (const { argv, row, db } of queued)
       if (row.hasKeys) for (const ref of row.keysOf(argv, db)) this.take(ref);
@@ -85,17 +96,19 @@ export class ExecRun extends Operation implements CallOwner {
 
   run(): void {
     const { writers } = this.executor.coordinator;
-    for (const { db, key, state } of this.watches) {
-      const found = fingerprint(this.record(this.placeOf(db, key)), this.now, writers);
-      if (isChanged(state, found)) this.aborted = true;
-    }
-    if (!this.aborted) this.runAll();
+    this.aborted = this.watches.some(({ db, key, state }) =>
+      isChanged(state, fingerprint(this.record(this.placeOf(db, key)), this.now, writers)),
+    );
+    if (this.aborted) return;
+    if (this.serial) this.repliesWithKeys = this.runWithKeys();
+    else this.runAll();
   }
 
   finish(failure: string | null): void {
     this.recordsDone = true;
-    if (failure === null) this.finishIfDone();
-    else this.conclude(failure);
+    if (failure !== null) return this.conclude(failure);
+    if (this.repliesWithKeys !== null && !this.aborted) this.runAll(this.repliesWithKeys);
+    this.finishIfDone();
   }
 
   ran(): void {}
@@ -106,23 +119,40 @@ export class ExecRun extends Operation implements CallOwner {
     this.finishIfDone();
   }
 
-  private runAll(remote?: readonly ReplyBytes[]): void {
+  /** As often as the register asks: an earlier try was not applied. What has no keys may not be done twice. */
+  private runWithKeys(): ReplyBytes[] {
+    return this.queued
+      .filter(({ row }) => row.hasKeys)
+      .map((command) => {
+        const call = this.newCall(command, NOBODY_ELSE);
+        this.runOne(call);
+        return call.reply.take();
+      });
+  }
+
+  /** `withKeys`: the replies of the commands with keys, which have run. */
+  private runAll(withKeys?: readonly ReplyBytes[]): void {
     let taken = 0;
     // Counted first, so that a command that ends at once does not end the whole.
     this.unfinished = this.queued.length;
-    for (const { argv, row, db } of this.queued) {
-      const call = this.executor.newCall();
-      call.init(argv, row, this.client, this, this.now);
-      call.db = db;
-      call.reply.resp = this.settings.resp;
+    for (const command of this.queued) {
+      const call = this.newCall(command, this);
       this.indexOfCall.set(call, this.indexOfCall.size);
-      if (remote !== undefined && row.hasKeys) {
-        call.reply.raw(remote[taken++]);
+      if (withKeys !== undefined && command.row.hasKeys) {
+        call.reply.raw(withKeys[taken++]);
         call.finish(null);
       } else {
         this.runOne(call);
       }
     }
+  }
+
+  private newCall({ argv, row, db }: QueuedCommand, owner: CallOwner): CommandCall {
+    const call = this.executor.newCall();
+    call.init(argv, row, this.client, owner, this.now);
+    call.db = db;
+    call.reply.resp = this.settings.resp;
+    return call;
   }
 
   private runOne(call: CommandCall): void {

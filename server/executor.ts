@@ -60,7 +60,7 @@ export class Executor {
   /** The call's owner hears of its end, perhaps before this returns. */
   start(call: CommandCall): void {
     const { row } = call;
-    if (!row.hasKeys) {
+    if (!row.fetchesKeys) {
       call.runWithoutKeys();
       return;
     }

@@ -13,7 +13,7 @@ export class ForwardedExec extends ForwardedRequest {
     queued: readonly QueuedCommand[],
     private readonly done: ExecDone,
   ) {
-    super(run.places[0].slot, queued.some(({ row }) => row.isWrite) ? 'no' : 'reads');
+    super(run.places[0].slot, queued.some(({ row }) => row.isWrite) ? 'no' : 'reads', run.serial);
     this.withKeys = queued.filter(({ row }) => row.hasKeys);
   }
 

@@ -5,6 +5,7 @@ import type { CallOwner, CommandCall } from './command-call.js';
 import { ExecRun } from './exec-run.js';
 import type { Executor } from './executor.js';
 import { Transaction } from './transaction.js';
+import { WatchRead } from './watch-read.js';
 
 /** Runs what other nodes forward to the coordinator of a key. */
 export class RemoteCommands {
@@ -31,6 +32,14 @@ export class RemoteCommands {
       });
       run.deadline = deadline;
       node.takeForwarded(run, () => run.start(), decline);
+      return;
+    }
+    if (request.kind === 'watch') {
+      const read = new WatchRead(this.executor, request.settings, request.keys, now, (outcome) => {
+        reply(encodeOutcome(outcome));
+      });
+      read.deadline = deadline;
+      node.takeForwarded(read, () => coordinator.begin(read), decline);
       return;
     }
     const row = server.table.resolve(request.argv);

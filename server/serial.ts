@@ -1,5 +1,6 @@
 import { type Level, SERIAL } from '../cluster/core/levels.js';
 import type { CommandRow } from './commands/table.js';
+import type { ServerContext } from './server-context.js';
 
 /** The levels a command is asked for at. */
 export interface Levels {
@@ -17,4 +18,10 @@ export function isSerial(row: CommandRow, argv: readonly string[], levels: Level
   const { serial } = row.spec;
   if (serial === undefined) return false;
   return serial === true || serial(argv);
+}
+
+/** A node alone needs no register: nothing comes between a command's reads and its writes. */
+export function hasPeers(server: ServerContext): boolean {
+  const topology = server.topology();
+  return topology !== null && topology.members.length > 1;
 }

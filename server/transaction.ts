@@ -1,12 +1,15 @@
-import type { KeyRecord } from '../storage/record.js';
+import { slotOf } from '../cluster/core/slot.js';
+import type { RemoteSettings } from './call-codec.js';
 import type { ClientState } from './client.js';
 import type { CommandCall } from './command-call.js';
 import { parseInt32 } from './commands/generic/db-index.js';
 import type { CommandRow } from './commands/table.js';
 import { Errors } from './errors.js';
-import { type ExecDone, ExecRun, fingerprint, type QueuedCommand, type WatchedKey } from './exec-run.js';
+import { type ExecDone, ExecRun, type QueuedCommand, type WatchedKey } from './exec-run.js';
 import { type Executor, formingText } from './executor.js';
 import { ForwardedExec } from './forwarded-exec.js';
+import { ForwardedWatch } from './forwarded-watch.js';
+import { type WatchDone, WatchRead } from './watch-read.js';
 
 /** What MULTI does not queue, as in Redis's `processCommand`. */
 const RUN_INSIDE_MULTI = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset']);
@@ -88,13 +91,35 @@ export class Transaction {
     this.client.watching = 0;
   }
 
-  /** `records[i]` is what `keys[i]` holds now. A key watched before keeps its first state. */
-  watch(db: number, keys: readonly string[], records: readonly (KeyRecord | null)[], now: number): void {
-    keys.forEach((key, i) => {
-      if (this.watches.some((watched) => watched.db === db && watched.key === key)) return;
-      this.watches.push({ db, key, state: fingerprint(records[i], now, this.executor.coordinator.writers) });
+  /** `call` is the WATCH and is answered now or later. A key watched before keeps its first state. */
+  watch(call: CommandCall): void {
+    const keys = call.argv.slice(1);
+    const late = call.later();
+    this.lookAt(call, keys, (outcome) => {
+      if (typeof outcome === 'string') {
+        late.reply.error(outcome);
+      } else {
+        keys.forEach((key, i) => {
+          if (!this.isWatched(call.db, key)) this.watches.push({ db: call.db, key, state: outcome[i] });
+        });
+        this.client.watching = this.watches.length;
+        late.reply.ok();
+      }
+      late.done();
     });
-    this.client.watching = this.watches.length;
+  }
+
+  /**
+   * Whether a command reads a watched key, and nothing outside of its slot: then it is asked of the slot's register, as WATCH and EXEC
+   * are. What it answers must not be older than what EXEC will find unchanged.
+   */
+  looksAtWatched(row: CommandRow, argv: readonly string[]): boolean {
+    if (row.isWrite || !row.hasKeys) return false;
+    const refs = row.keysOf(argv, this.client.db);
+    return (
+      refs.some(({ db, key }) => this.isWatched(db, key)) &&
+      refs.every(({ key }) => slotOf(key) === slotOf(refs[0].key))
+    );
   }
 
   /** Runs what was queued; `call` is the EXEC and is answered now or later. */
@@ -117,21 +142,46 @@ export class Transaction {
     });
   }
 
+  private isWatched(db: number, key: string): boolean {
+    return this.watches.some((watched) => watched.db === db && watched.key === key);
+  }
+
+  private lookAt(call: CommandCall, keys: readonly string[], done: WatchDone): void {
+    const { client, executor } = this;
+    const { node } = executor;
+    const objection = this.objection(call);
+    if (objection !== null) return done(objection);
+    const settings = settingsOf(client, call);
+    const read = new WatchRead(executor, settings, keys, call.now, done);
+    if (!read.serial) return executor.coordinator.begin(read);
+    if (!read.inOneSlot) return done(Errors.crossSlot);
+    const forwarded = new ForwardedWatch(executor, read, settings, keys, done);
+    node.forwarder.start(forwarded);
+  }
+
+  /** Why nothing with keys can be begun just now. */
+  private objection({ startedAt }: CommandCall): string | null {
+    const { node } = this.executor;
+    return node.ready ? node.refusal(startedAt) : formingText(node);
+  }
+
   /** Here or on the coordinator of its slot. */
   private place(call: CommandCall, queued: QueuedCommand[], watches: WatchedKey[], done: ExecDone): void {
     const { client, executor } = this;
     const { node } = executor;
-    const { readLevel, writeLevel } = call;
-    const settings = { db: client.db, resp: client.resp, readLevel, writeLevel };
+    const settings = settingsOf(client, call);
     const run = new ExecRun(executor, client, settings, queued, watches, call.now, done);
     if (run.count === 0) return run.start();
-    if (!node.ready) return done(formingText(node));
-    const refusal = node.refusal(call.startedAt);
-    if (refusal !== null) return done(refusal);
+    const objection = this.objection(call);
+    if (objection !== null) return done(objection);
     if (node.topology.members.length === 1) return run.start();
     if (queued.some(({ row }) => row.isWrite && !row.hasKeys)) return done(FLUSH_WITH_KEYS);
     if (!run.inOneSlot) return done(Errors.crossSlot);
-    if (node.forwarder.runsHere(run.places[0].slot)) return run.start();
+    if (node.forwarder.runsHere(run.places[0].slot, run.serial)) return run.start();
     node.forwarder.start(new ForwardedExec(run, settings, watches, queued, done));
   }
+}
+
+function settingsOf({ db, resp }: ClientState, { readLevel, writeLevel }: CommandCall): RemoteSettings {
+  return { db, resp, readLevel, writeLevel };
 }

@@ -89,6 +89,8 @@ export interface CommandSpec<C extends Call = Call> {
   readonly keys: KeyPositions;
   /** Where the positions are not enough (`COPY ... DB n`, options that name keys): every key the command may touch. */
   readonly keysOf?: (argv: readonly string[], db: number) => KeyRef[];
+  /** Names keys and fetches them itself, by itself: what came before it is done, and nothing begins before its end. */
+  readonly alone?: true;
   /**
    * A write of several independent keys that may live on different coordinators: it is cut per key and the replies are
    * added up (`sum`: DEL) or must all be OK (`ok`: MSET). Without it, a multi-key write needs all keys in one slot as soon

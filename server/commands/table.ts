@@ -14,6 +14,8 @@ const MAX_SPELLINGS = 4096;
 export class CommandRow {
   readonly isWrite: boolean;
   readonly hasKeys: boolean;
+  /** Its keys' records are there when it runs. */
+  readonly fetchesKeys: boolean;
   /** Exactly one key, the first argument. */
   readonly oneKey: boolean;
   /** Runs when everything before it is done, and before anything after it starts. */
@@ -41,7 +43,8 @@ export class CommandRow {
     this.isWrite = spec.flags.includes('write');
     this.hasKeys = first > 0 || spec.keysOf !== undefined;
     this.oneKey = first === 1 && last === 1 && step === 1 && spec.keysOf === undefined;
-    this.alone = !this.hasKeys && !INDEPENDENT.has(spec.name);
+    this.fetchesKeys = this.hasKeys && spec.alone !== true;
+    this.alone = !this.fetchesKeys && !INDEPENDENT.has(spec.name);
     this.noMulti = spec.flags.includes('no_multi');
     this.answersAlike = spec.fanout !== 'sum';
     this.noAuth = spec.flags.includes('no_auth');

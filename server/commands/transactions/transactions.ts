@@ -55,6 +55,7 @@ export const transactionCommands: readonly ServerCommandSpec[] = [
     arity: -2,
     flags: ['noscript', 'loading', 'stale', 'fast', 'allow_busy'],
     keys: ALL_KEYS,
+    alone: true,
     since: '2.2.0',
     group: 'transactions',
     summary: 'Watch the given keys to determine execution of the MULTI/EXEC block',
@@ -63,10 +64,7 @@ export const transactionCommands: readonly ServerCommandSpec[] = [
     run(call) {
       const { transaction } = call.client;
       if (transaction.active) return call.reply.error('ERR WATCH inside MULTI is not allowed');
-      const keys = call.argv.slice(1);
-      const records = keys.map((key) => asCommandCall(call).recordOf(key));
-      transaction.watch(call.db, keys, records, call.now);
-      call.reply.ok();
+      transaction.watch(asCommandCall(call));
     },
   },
   {
