@@ -1,4 +1,5 @@
 import { CORRUPT, decodeRecord } from '../storage/record.js';
+import { RecordScratch } from '../storage/record-scratch.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { fnv1a } from '../storage/writers.js';
 import { type CallHandlers, Calls } from './calls.js';
@@ -61,6 +62,7 @@ export class Node {
   private topologyNow: Topology | undefined;
   private readonly calls: Calls;
   private readonly reader = new FrameReader();
+  private readonly scratch: RecordScratch;
   private readonly parts: NodePart[] = [];
   private readonly partOf: (NodePart | undefined)[] = [];
   private timer: unknown;
@@ -80,6 +82,7 @@ export class Node {
     hints: Hints,
     private readonly options: NodeOptions,
   ) {
+    this.scratch = new RecordScratch(store.writers);
     const topology = () => this.topology;
     this.coordinator = new Coordinator(
       store,
@@ -185,7 +188,8 @@ export class Node {
 
   /**
    * Begins an operation that another node sent here to be coordinated, unless nobody waits for it any more or there is too much to do.
-   * Where this node neither is a home replica of its keys nor comes to stand in for one, it declines: another may take it.
+   * Where this node neither is a home replica of its keys nor comes to stand in for one, it declines: another may take it. No stand-in takes
+   * what goes through a register.
    */
   takeForwarded(operation: Operation, begin: () => void, decline: () => void): void {
     const now = this.clock.elapsed();
@@ -203,8 +207,12 @@ export class Node {
     if (!this.forwarder.hold(waiter)) operation.finish(NOT_HOME);
   }
 
-  private mayCoordinate({ places, count }: Operation): boolean {
-    for (let i = 0; i < count; i++) if (!this.topology.holds(places[i].slot)) return false;
+  private mayCoordinate({ places, count, serial }: Operation): boolean {
+    const { topology } = this;
+    for (let i = 0; i < count; i++) {
+      const { slot } = places[i];
+      if (serial ? topology.isHome[slot] === 0 : !topology.holds(slot)) return false;
+    }
     return true;
   }
 
@@ -381,6 +389,7 @@ export class Node {
       this.noticeAbsence(elapsed);
       this.admission.tick(elapsed);
       this.coordinator.tick();
+      this.coordinator.groups.sendAhead(this.scratch);
       this.forwarder.tick(elapsed);
       this.replica.expire(elapsed - 2 * this.options.requestTimeout());
       for (const part of this.parts) part.tick?.(now, elapsed);
