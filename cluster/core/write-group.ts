@@ -12,6 +12,7 @@ export class WriteGroup {
   /** The keys written. */
   readonly entries: RecordEntry[] = [];
   private operations: Operation[] = [];
+  isSent = false;
   /** When it was sent, by `Clock.elapsed`. */
   sentMs = 0;
   /** Records sent to each peer; they apply the group only when they have got all. */

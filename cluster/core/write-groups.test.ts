@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { RecordScratch } from '../../storage/record-scratch.js';
 import { Message } from '../messages.js';
 import { CoreBench } from './coordinator.test-support.js';
 
@@ -101,6 +102,99 @@ describe('a write of which a home replica is down', () => {
     for (const { peer, type, id } of bench.sent())
       if (type === Message.WriteEnd) bench.coordinator.groups.acknowledged(peer, id, true);
     expect([first, next, both].map(({ ends }) => ends)).toEqual([[null], [null], [null]]);
+  });
+});
+
+describe('a write behind a group commit that does not end', () => {
+  const peersTold = (): number[] =>
+    bench
+      .sent()
+      .filter(({ type }) => type === Message.WriteEnd)
+      .map(({ peer }) => peer)
+      .sort();
+
+  /** A write is on its way to the disk since `ms`, and another, of a key that is known here, gathers behind it. */
+  function gatherBehind(ms: number): ReturnType<CoreBench['begin']> {
+    const { peers } = bench.topology.setOf(bench.slot);
+    for (const key of ['k', 'm']) {
+      const { group } = send(key);
+      for (const peer of peers) bench.coordinator.groups.acknowledged(peer, group, true);
+      bench.disk.settle();
+    }
+    bench.begin('k', 'w');
+    bench.disk.endTurn();
+    expect(peersTold()).toEqual([...peers]);
+    bench.now += ms;
+    const write = bench.begin('m', 'w');
+    bench.disk.endTurn();
+    expect(write.found).toEqual(['v']);
+    return write;
+  }
+
+  const sendAhead = (): void => bench.coordinator.groups.sendAhead(new RecordScratch(bench.disk.writers));
+
+  beforeEach(() => {
+    bench = new CoreBench(5, true);
+  });
+
+  it('goes to the peers ahead of it, and is won by their word alone', () => {
+    const [second, third] = others();
+    const write = gatherBehind(50);
+    expect(peersTold()).toEqual([]);
+    sendAhead();
+    const ends = bench.sent().filter(({ type }) => type === Message.WriteEnd);
+    expect(ends.map(({ peer, value }) => [peer, value])).toEqual(
+      [
+        [second, 1],
+        [third, 1],
+      ].sort(),
+    );
+    bench.coordinator.groups.acknowledged(second, ends[0].id, true);
+    expect(write.ends).toEqual([]);
+    bench.coordinator.groups.acknowledged(third, ends[0].id, true);
+    expect(write.ends).toEqual([null]);
+    sendAhead();
+    bench.disk.settle();
+    expect(peersTold()).toEqual([]);
+  });
+
+  it('counts its own commit as ever once that has come', () => {
+    const [second] = others();
+    const write = gatherBehind(50);
+    sendAhead();
+    const [end] = bench.sent().filter(({ type, peer }) => type === Message.WriteEnd && peer === second);
+    bench.coordinator.groups.acknowledged(second, end.id, true);
+    expect(write.ends).toEqual([]);
+    bench.disk.settle();
+    expect(write.ends).toEqual([null]);
+  });
+
+  it('that is put again goes again', () => {
+    gatherBehind(50);
+    sendAhead();
+    bench.sent();
+    const again = bench.begin('m', 'w');
+    expect(again.found).toEqual(['vw']);
+    bench.disk.settle();
+    expect(peersTold()).toHaveLength(2);
+  });
+
+  it('waits for one that is not slow', () => {
+    gatherBehind(20);
+    sendAhead();
+    expect(peersTold()).toEqual([]);
+  });
+
+  it('waits where a hint has to be written with it', () => {
+    bench = new CoreBench(3, true);
+    bench.topology.setAlive(2, false);
+    const write = gatherBehind(50);
+    sendAhead();
+    expect(peersTold()).toEqual([]);
+    bench.disk.settle();
+    const [end] = bench.sent().filter(({ type }) => type === Message.WriteEnd);
+    bench.coordinator.groups.acknowledged(1, end.id, true);
+    expect(write.ends).toEqual([null]);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { RecordEntry } from '../../storage/record-cache.js';
+import type { RecordScratch } from '../../storage/record-scratch.js';
 import { Message } from '../messages.js';
 import type { Transport } from '../transport.js';
 import type { Hints } from './hints.js';
@@ -8,10 +9,14 @@ import { WriteGroup } from './write-group.js';
 
 /** Groups that one peer may have yet to answer: it holds as many open at most, and one further behind is served by hints. */
 const MAX_OPEN_PER_PEER = 2048;
+/** A group commit that takes longer holds no writes back from the peers, ms: shorter ones pay for themselves by larger batches. */
+const SLOW_COMMIT_MS = 40;
+/** A group with more bytes is not sent ahead: its records would have to be encoded in one turn. */
+const MAX_AHEAD_BYTES = 4 * 1024 * 1024;
 
 /**
  * The writes on their way to their replicas: gathered during a turn, sent while this node's own group commit is handed to the
- * disk, and counted as the answers come.
+ * disk, and counted as the answers come. While a slow disk holds the next group commit up, they are sent ahead of it.
  *
  * Promise: what a home replica has not confirmed by the time the group is over is written down as a hint, here or by the node
  * that stood in for it, unless there is no more room for hints.
@@ -22,6 +27,10 @@ export class WriteGroups {
   /** By peer: groups sent to it and not answered. */
   private readonly open: number[] = [];
   private readonly groupsOfSeq = new Map<number, WriteGroup[]>();
+  /** Sent, while the group commit they belong to has not begun. */
+  private ahead: WriteGroup[] = [];
+  /** When the group commit under way began; -1: none is. */
+  private commitBeganMs = -1;
 
   constructor(
     private readonly topology: () => Topology,
@@ -33,6 +42,14 @@ export class WriteGroups {
 
   get underWay(): number {
     return this.sent.size;
+  }
+
+  /** A record that was put in this turn goes to the other replicas; nobody waits for it. */
+  spread(entry: RecordEntry): void {
+    if (entry.replicate !== null) return;
+    const group = this.groupFor(entry.slot);
+    entry.replicate = group;
+    group.entries.push(entry);
   }
 
   /** The operation that runs has put a new record into the entry. */
@@ -53,9 +70,31 @@ export class WriteGroups {
 
   /** The store begins to write a group commit: every record of it goes to the peers in the same breath. */
   commitBegins(seq: number): void {
-    if (this.gathering.size === 0) return;
-    this.groupsOfSeq.set(seq, [...this.gathering.values()]);
+    this.commitBeganMs = this.elapsedMs();
+    if (this.gathering.size === 0 && this.ahead.length === 0) return;
+    this.groupsOfSeq.set(seq, [...this.ahead, ...this.gathering.values()]);
     this.gathering.clear();
+    this.ahead = [];
+  }
+
+  /**
+   * To be called some times a second: if this node's disk is slow, what waits for it goes to the peers already, who may confirm it without
+   * us. Our own commit carries it, and counts, as ever.
+   */
+  sendAhead(scratch: RecordScratch): void {
+    if (this.commitBeganMs === -1 || this.elapsedMs() - this.commitBeganMs < SLOW_COMMIT_MS) return;
+    for (const [set, group] of this.gathering) {
+      if (!maySendAhead(group)) continue;
+      this.gathering.delete(set);
+      this.ahead.push(group);
+      for (const entry of group.entries) {
+        // What is written from here on is another group's.
+        entry.replicate = null;
+        const length = scratch.encode(entry.record!, entry.hash);
+        this.sendRecord(group, entry, scratch.buffer, length);
+      }
+      this.sendEnds(group);
+    }
   }
 
   /** One record of the group commit, encoded. */
@@ -64,10 +103,7 @@ export class WriteGroups {
     const group = entry.replicate as WriteGroup | null;
     if (group !== null) {
       entry.replicate = null;
-      group.records++;
-      for (const peer of group.set.peers) this.send(peer, null, group.id, entry, bytes, length);
-      for (const place of group.set.standIns)
-        if (place.member !== topology.self) this.send(place.member, place, group.id, entry, bytes, length);
+      this.sendRecord(group, entry, bytes, length);
       for (const home of group.set.missing) this.hints.keep(home, entry);
       if (group.set.standsFor !== -1) this.hints.insist(group.set.standsFor, entry);
     }
@@ -80,18 +116,15 @@ export class WriteGroups {
   commitSent(seq: number): void {
     const groups = this.groupsOfSeq.get(seq);
     if (groups === undefined) return;
-    const { self } = this.topology();
     for (const group of groups) {
+      if (group.isSent) continue;
       for (const entry of group.entries) if (entry.replicate === group) entry.replicate = null;
-      group.sentMs = this.elapsedMs();
-      this.sent.set(group.id, group);
-      for (const peer of group.set.peers) this.sendEnd(group, peer);
-      for (const { member } of group.set.standIns) if (member !== self) this.sendEnd(group, member);
-      this.dropIfOver(group);
+      this.sendEnds(group);
     }
   }
 
   commitEnds(seq: number, error: Error | null): void {
+    this.commitBeganMs = -1;
     const groups = this.groupsOfSeq.get(seq);
     if (groups === undefined) return;
     const { self } = this.topology();
@@ -143,6 +176,24 @@ export class WriteGroups {
       this.gathering.set(set, group);
     }
     return group;
+  }
+
+  private sendRecord(group: WriteGroup, entry: RecordEntry, bytes: Buffer, length: number): void {
+    const { self } = this.topology();
+    group.records++;
+    for (const peer of group.set.peers) this.send(peer, null, group.id, entry, bytes, length);
+    for (const place of group.set.standIns)
+      if (place.member !== self) this.send(place.member, place, group.id, entry, bytes, length);
+  }
+
+  private sendEnds(group: WriteGroup): void {
+    const { self } = this.topology();
+    group.isSent = true;
+    group.sentMs = this.elapsedMs();
+    this.sent.set(group.id, group);
+    for (const peer of group.set.peers) this.sendEnd(group, peer);
+    for (const { member } of group.set.standIns) if (member !== self) this.sendEnd(group, member);
+    this.dropIfOver(group);
   }
 
   private send(
@@ -209,4 +260,15 @@ function participants({ set }: WriteGroup): number[] {
 
 function takesPart(group: WriteGroup, peer: number): boolean {
   return group.set.peers.includes(peer) || group.set.standIns.some(({ member }) => member === peer);
+}
+
+/** Where a home replica is down, its hint is written with the records: what a crash leaves must not lack it. */
+function maySendAhead({ set, entries }: WriteGroup): boolean {
+  if (set.missing.length > 0 || set.standsFor !== -1) return false;
+  let bytes = 0;
+  for (const { record } of entries) {
+    if (record == null) return false;
+    for (const { payload } of record.siblings) bytes += payload.length;
+  }
+  return bytes <= MAX_AHEAD_BYTES;
 }
