@@ -7,7 +7,7 @@ export interface SourceFile {
   readonly text: string;
 }
 
-const FOLDERS = ['server', 'cluster', 'storage', 'compat-tests', 'bench'];
+const FOLDERS = ['server', 'cluster', 'storage', 'compat-tests', 'bench', 'examples'];
 
 /** Every TypeScript file of the project. */
 export function sourceFiles(): SourceFile[] {
