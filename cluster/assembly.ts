@@ -21,6 +21,7 @@ import type { Outlived } from './core/lives.js';
 import { Membership } from './core/membership.js';
 import { OwnWriters } from './core/own-writers.js';
 import { Reaper, tombstoneSince } from './core/reaper.js';
+import { SiblingWatch } from './core/sibling-watch.js';
 import { Sweeper } from './core/sweeper.js';
 import { digestA, digestB } from './core/version.js';
 import type { Clock, Log, Random } from './environment.js';
@@ -67,6 +68,7 @@ export interface ClusterSettings {
   readonly hintWindow: () => number;
   /** bytes */
   readonly maxHintsBytes: () => number;
+  readonly maxSiblings: () => number;
   /** bytes */
   readonly maxQuarantineBytes: () => number;
   /** s; 0: never by itself */
@@ -115,6 +117,7 @@ export class Assembly {
   });
   readonly recounter: Recounter;
   private readonly summaries: Summaries;
+  readonly siblings: SiblingWatch;
   readonly store: RecordStore;
   readonly hlc: HybridClock;
   readonly node: Node;
@@ -138,7 +141,8 @@ export class Assembly {
     const graceMs = () => Math.max(settings.gcGrace(), 2 * settings.maxClockDrift());
     const topology = () => this.node.topology;
     this.summaries = new Summaries(this.counts, this.trees);
-    this.store = new RecordStore(engine, this.writers, this.summaries, {
+    this.siblings = new SiblingWatch(this.summaries, settings.maxSiblings, clock, log);
+    this.store = new RecordStore(engine, this.writers, this.siblings, {
       cacheBytes: settings.cacheSize,
       syncMode: settings.appendfsync,
       turnBytes: settings.turnWriteBytes,

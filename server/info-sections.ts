@@ -3,6 +3,7 @@ import type { AntiEntropy } from '../cluster/core/anti-entropy/anti-entropy.js';
 import type { DamagedRecords } from '../cluster/core/damaged-records.js';
 import type { Handoff } from '../cluster/core/handoff.js';
 import type { Reaper } from '../cluster/core/reaper.js';
+import type { SiblingWatch } from '../cluster/core/sibling-watch.js';
 import type { Sweeper } from '../cluster/core/sweeper.js';
 import type { Node } from '../cluster/node.js';
 import type { Counters } from '../cluster/transport/counters.js';
@@ -21,6 +22,7 @@ export interface InfoSources {
   readonly store: RecordStore;
   readonly engine: StorageEngine;
   readonly counts: LiveCounts;
+  readonly siblings: SiblingWatch;
   readonly sweeper: Sweeper;
   readonly hints: HintStore;
   readonly handoff: Handoff;
@@ -200,6 +202,7 @@ function ringkv({
   node,
   nodeId,
   store,
+  siblings,
   hints,
   handoff,
   reaper,
@@ -235,7 +238,7 @@ function ringkv({
     unrepaired_corrupt: damaged.open,
     quarantined: quarantine.rows,
     quarantined_bytes: quarantine.bytes,
-    ...prefixed('siblings', server.policies.counters),
+    ...prefixed('siblings', { ...server.policies.counters, ...siblings.counters }),
     ...prefixed('tombstones', reaper.counters),
     ...(node.ready ? prefixed('repair', repair.totals()) : {}),
     ...prefixed('bus', transport),

@@ -122,6 +122,7 @@ export class SimLife {
         hintWindow: () => settings.hintWindowSeconds,
         maxQuarantineBytes: () => 1 << 20,
         maxHintsBytes: () => settings.maxHintsBytes,
+        maxSiblings: () => 64,
         repairInterval: () => settings.repairIntervalSeconds,
         repairThrottle: () => settings.repairThrottle,
       },
