@@ -19,6 +19,7 @@ interface Options {
   readonly minutes: number;
   readonly strict?: true;
   readonly sloppy?: true;
+  readonly serial?: true;
   readonly key?: string;
   readonly lines: number;
   readonly workers: number;
@@ -38,6 +39,7 @@ const options = new Command('simulate')
   .option('--minutes <n>', 'simulated minutes of trouble in each run', positive, 10)
   .option('--strict', 'always `sloppy no` (otherwise the seed decides)')
   .option('--sloppy', 'always `sloppy yes`')
+  .option('--serial', 'clients that compare and swap, and count and pay at SERIAL: judged to be linearizable')
   .option('--key <key>', 'with --seed: the key whose timeline is shown')
   .option('--lines <n>', 'lines of a timeline, at most', whole, 80)
   .option('--workers <n>', 'processes', whole, availableParallelism())
@@ -100,16 +102,16 @@ async function huntMutants({ workers, mutant }: Options): Promise<number> {
 }
 
 function* jobs(seeds: Iterable<number>): Generator<RunOptions> {
-  const { nodes, minutes, strict, sloppy, key, lines } = options;
+  const { nodes, minutes, strict, sloppy, serial, key, lines } = options;
   for (const seed of seeds) {
     const twice = seed % TWICE_EVERY === 0;
-    yield { seed, nodes, minutes, lines, twice, key, sloppy: strict ? false : sloppy };
+    yield { seed, nodes, minutes, lines, twice, key, serial, sloppy: strict ? false : sloppy };
   }
 }
 
 function failure({ seed, violations, timeline }: SeedResult): string {
-  const { nodes, minutes, strict, sloppy } = options;
-  const mode = strict ? ' --strict' : sloppy ? ' --sloppy' : '';
+  const { nodes, minutes, strict, sloppy, serial } = options;
+  const mode = `${strict ? ' --strict' : sloppy ? ' --sloppy' : ''}${serial ? ' --serial' : ''}`;
   return [
     `\nseed ${seed} failed: npm run simulate -- --seed ${seed} --nodes ${nodes} --minutes ${minutes}${mode}`,
     ...violations.slice(0, 10).map((text) => `  ${text}`),

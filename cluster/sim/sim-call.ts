@@ -1,13 +1,15 @@
-import { STRING, TOMBSTONE, visible } from '../../storage/record.js';
+import { STRING, TOMBSTONE, type Version, visible } from '../../storage/record.js';
 import type { Coordinator } from '../core/coordinator.js';
-import type { Level } from '../core/levels.js';
+import { type Level, SERIAL } from '../core/levels.js';
 import { Operation } from '../core/operation.js';
 import { slotOf } from '../core/slot.js';
 import type { Checker } from './checker.js';
+import type { Answer } from './linearizability/history.js';
+import { type Step, takeStep } from './linearizability/step.js';
 import { dotOf, type Sight, sightOf } from './sight.js';
 
 /** What a client may ask for. `flush` and `scan` are about the whole keyspace, the others about their keys. */
-export type RequestKind = 'get' | 'set' | 'expiring' | 'del' | 'incr' | 'flush' | 'scan';
+export type RequestKind = 'get' | 'set' | 'expiring' | 'del' | 'incr' | 'step' | 'flush' | 'scan';
 
 /** What a simulated client asks for; as JSON it goes to the coordinator. */
 export interface Request {
@@ -20,6 +22,13 @@ export interface Request {
   readonly ttlMs?: number;
   /** Where a `scan` begins. */
   readonly cursor?: number;
+  /** What a `step` does to its keys. */
+  readonly step?: Step;
+}
+
+/** Whether it only looks. */
+export function isRead({ kind, step }: Request): boolean {
+  return kind === 'get' || step?.do === 'get';
 }
 
 export interface Outcome {
@@ -31,6 +40,8 @@ export interface Outcome {
   readonly sights: readonly Sight[];
   /** What a scan found. */
   readonly scanned?: readonly string[];
+  /** What came of a step. */
+  readonly answer?: Required<Answer>;
 }
 
 export function failed(failure: string): Outcome {
@@ -39,8 +50,9 @@ export function failed(failure: string): Outcome {
 
 /** One request under way on the node that coordinates it: the simulator's counterpart of a command. */
 export class SimCall extends Operation {
-  private readonly dots: string[] = [];
-  private readonly sights: Sight[] = [];
+  private dots: string[] = [];
+  private sights: Sight[] = [];
+  private answer: Required<Answer> | undefined;
   private finished = false;
 
   constructor(
@@ -52,16 +64,32 @@ export class SimCall extends Operation {
   ) {
     super();
     this.now = nowMs;
-    this.isWrite = request.kind !== 'get';
+    this.isWrite = !isRead(request);
+    this.serial = request.level === SERIAL;
     this.readLevel = request.level;
     this.writeLevel = request.level;
     for (const key of request.keys) this.addKey(0, slotOf(key), key);
   }
 
   run(): void {
+    this.dots = [];
+    this.sights = [];
+    if (this.request.step === undefined) this.runSimple();
+    else this.runStep(this.request.step);
+  }
+
+  finish(failure: string | null): void {
+    const { keys } = this.request;
+    if (this.finished) this.checker.violation(`an operation on ${keys} finished twice`, keys[0]);
+    this.finished = true;
+    const { dots, sights, answer } = this;
+    this.done(failure === null ? { failure, dots, sights, answer } : failed(failure));
+  }
+
+  private runSimple(): void {
     const { kind, value, ttlMs = 0 } = this.request;
     for (let i = 0; i < this.count; i++) {
-      const present = visible(this.record(i), this.now);
+      const present = this.visible(i);
       if (kind === 'get') this.sights.push(this.sight(i));
       else if (kind === 'set') this.write(i, STRING, value, 0);
       else if (kind === 'expiring') this.write(i, STRING, value, this.now + ttlMs);
@@ -70,11 +98,24 @@ export class SimCall extends Operation {
     }
   }
 
-  finish(failure: string | null): void {
-    const { keys } = this.request;
-    if (this.finished) this.checker.violation(`an operation on ${keys} finished twice`, keys[0]);
-    this.finished = true;
-    this.done(failure === null ? { failure, dots: this.dots, sights: this.sights } : failed(failure));
+  private runStep(step: Step): void {
+    const present = this.places.slice(0, this.count).map((_, i) => this.visible(i));
+    const saw = present.map((version) => version?.payload ?? null);
+    if (step.do === 'get') this.sights = saw.map((_, i) => this.sight(i));
+    const { reply, writes } = takeStep(step, saw, this.findsVersion(step));
+    this.answer = { reply, saw, now: this.now };
+    writes.forEach((held, i) => {
+      if (held === undefined) return;
+      const type = held.value === null ? TOMBSTONE : STRING;
+      this.write(i, type, held.value ?? '', held.expireAt);
+    });
+  }
+
+  /** Undefined: it asks for none. */
+  private findsVersion(step: Step): boolean | undefined {
+    if (step.do !== 'cas' || step.version === undefined) return undefined;
+    const shown = this.visible(0);
+    return shown !== undefined && dotOf(this.sight(0).siblings[0]) === step.version;
   }
 
   private write(
@@ -83,11 +124,20 @@ export class SimCall extends Operation {
     payload: string,
     expireAt: number,
   ): void {
+    this.make(index, expireAt, () => this.coordinatorOfRecords.write(this, index, type, payload, expireAt));
+  }
+
+  /** `how` makes a new version of the key. */
+  private make(index: number, expireAt: number, how: () => void): void {
     const before = this.sight(index);
-    this.coordinatorOfRecords.write(this, index, type, payload, expireAt);
+    how();
     const after = this.sight(index);
     this.checker.made(this.places[index].key, before, after, expireAt);
     this.dots.push(dotOf(after.siblings[0]));
+  }
+
+  private visible(index: number): Version | undefined {
+    return visible(this.record(index), this.now);
   }
 
   private sight(index: number): Sight {

@@ -1,15 +1,10 @@
 import { SLOTS } from '../../storage/key-layout.js';
 import type { Level } from '../core/levels.js';
+import { ANSWER_WITHIN_MS, type BusyClient, count, RETRY_MS, SURELY_NOT } from './client-habits.js';
 import { raise } from './sight.js';
 import type { Outcome, Request, RequestKind } from './sim-call.js';
 import type { SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
-
-const RETRY_MS = 100;
-/** Longer than any timeout of ours, a pause of a process and a jump of a clock together. */
-const ANSWER_WITHIN_MS = 90_000;
-/** Failures that say for certain that nothing was written. */
-const SURELY_NOT = /was not applied|nothing was|connection refused|CLUSTERDOWN/;
 
 /** What clients do: how often each of these in comparison with the others. `once` writes a key that nobody writes again. */
 export type Mix = Readonly<Partial<Record<RequestKind | 'once' | 'pair', number>>>;
@@ -34,9 +29,8 @@ export interface ClientOptions {
 }
 
 /** Does one thing after the other, of random kinds on few keys, at a node it keeps to as long as that serves it. */
-export class SimClient {
+export class SimClient implements BusyClient {
   readonly counts = { succeeded: 0, reads: 0 };
-  /** Failed requests, by the first word of the error and what was asked. */
   readonly failures = new Map<string, number>();
   /** Increments by key: those that were acknowledged, and those of which nobody said that they have certainly not happened. */
   readonly increments = { acknowledged: new Map<string, number>(), possible: new Map<string, number>() };
@@ -65,12 +59,10 @@ export class SimClient {
     this.stopped = true;
   }
 
-  /** It waits for no answer. */
   get idle(): boolean {
     return !this.busy;
   }
 
-  /** What it waits for, in words. */
   get waitsFor(): string {
     const { request, node, at } = this.open!;
     return `${this.name} has waited since ${at.toFixed(0)} for ${node}: ${said(request)}`;
@@ -193,10 +185,6 @@ export class SimClient {
     if (random.chance(0.5)) this.node = random.pick(nodes);
     this.next(RETRY_MS);
   }
-}
-
-function count(times: Map<string, number>, what: string): void {
-  times.set(what, (times.get(what) ?? 0) + 1);
 }
 
 function said({ kind, keys, value, level, ttlMs }: Request): string {

@@ -1,7 +1,7 @@
 import type { Coordinator } from '../core/coordinator.js';
 import { slotOf } from '../core/slot.js';
 import { doubted, ForwardedRequest } from '../forwarder.js';
-import { failed, type Outcome, type Request, type SimCall } from './sim-call.js';
+import { failed, isRead, type Outcome, type Request, type SimCall } from './sim-call.js';
 
 /** A simulated client's write on its way to its coordinator. */
 export class SimForward extends ForwardedRequest {
@@ -11,7 +11,7 @@ export class SimForward extends ForwardedRequest {
     private readonly callFor: (request: Request, done: (outcome: Outcome) => void) => SimCall,
     private readonly done: (outcome: Outcome) => void,
   ) {
-    super(slotOf(request.keys[0]), request.kind === 'set' || request.kind === 'expiring' ? 'yes' : 'no');
+    super(slotOf(request.keys[0]), repeatable(request));
   }
 
   payload(): string {
@@ -36,4 +36,9 @@ export class SimForward extends ForwardedRequest {
     const { failure } = outcome;
     this.done(failure !== null && this.doubtful ? failed(doubted(failure)) : outcome);
   }
+}
+
+function repeatable(request: Request): 'yes' | 'reads' | 'no' {
+  if (isRead(request)) return 'reads';
+  return request.kind === 'set' || request.kind === 'expiring' ? 'yes' : 'no';
 }

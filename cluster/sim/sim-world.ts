@@ -21,6 +21,8 @@ export interface WorldOptions {
   readonly traced?: string;
   /** How many machines may forget at most between two moments at which all is well: see `LossBudget`. */
   readonly losses?: number;
+  /** Whether anything that was acknowledged is lost with a log that was not synced (the default); else machines may lose power at will. */
+  readonly logsMatter?: boolean;
   /** How far off a clock may have been: what is over for it is over. */
   readonly clocksOffMs?: number;
 }
@@ -46,13 +48,15 @@ export class SimWorld {
   /** Flushes under way, and when the last was over, whatever came of it. */
   readonly flushes = { underWay: 0, lastEnd: -1 };
   private readonly budget: LossBudget;
+  private readonly logsMatter: boolean;
 
   constructor(
     seed: number | string,
     nodeCount: number,
     settings: Partial<SimSettings> = {},
-    { traced, losses = 0, clocksOffMs = 0 }: WorldOptions = {},
+    { traced, losses = 0, logsMatter = true, clocksOffMs = 0 }: WorldOptions = {},
   ) {
+    this.logsMatter = logsMatter;
     this.random = new SimRandom(seed);
     this.settings = { ...USUAL, ...settings };
     this.budget = new LossBudget(losses);
@@ -105,7 +109,8 @@ export class SimWorld {
    * to bear. It is then taken to have done so.
    */
   mayForget(node: SimNode, what: 'log' | 'disk' = 'log'): boolean {
-    return (what === 'log' && this.settings.syncMode === 'always') || this.budget.take(node.address);
+    const logIsSafe = this.settings.syncMode === 'always' || !this.logsMatter;
+    return (what === 'log' && logIsSafe) || this.budget.take(node.address);
   }
 
   /** Starts every node that does not run. */

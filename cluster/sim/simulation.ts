@@ -1,5 +1,7 @@
-import { DEFAULT, type Level, replicasNeeded } from '../core/levels.js';
+import { DEFAULT, type Level, majority, replicasNeeded } from '../core/levels.js';
+import type { BusyClient } from './client-habits.js';
 import { judge } from './judgement.js';
+import { type SerialPlan, SerialWorkload } from './linearizability/serial-workload.js';
 import { SimChaos, type Troubles } from './sim-chaos.js';
 import { type Mix, SimClient, USUAL_MIX } from './sim-client.js';
 import { type SimSettings, USUAL } from './sim-life.js';
@@ -23,6 +25,8 @@ export interface Plan {
   readonly thinkMs?: number;
   readonly mix?: Mix;
   readonly popularity?: number;
+  /** Clients whose steps have to be linearizable, beside the others. */
+  readonly serial?: SerialPlan;
   /** The key whose timeline is kept. */
   readonly traced?: string;
   /** What is promised, where a test wants more than the plan can keep. */
@@ -38,6 +42,8 @@ export interface Report {
   readonly violations: readonly string[];
   readonly acknowledged: number;
   readonly reads: number;
+  /** Steps that were taken at `SERIAL`. */
+  readonly steps: number;
   readonly failed: number;
   /** By what was asked and the error. */
   readonly failures: ReadonlyMap<string, number>;
@@ -59,36 +65,43 @@ export function simulate(plan: Plan): Report {
   const world = new SimWorld(plan.seed, plan.nodes, plan.settings, {
     traced: plan.traced,
     losses: plan.losses ?? lossesBorne(plan),
+    logsMatter: plan.clients !== 0,
     clocksOffMs: troubles.faults.some((name) => name.startsWith('clock')) ? CLOCK_FAULTS_MS : LITTLE_MS,
   });
   plan.prepare?.(world);
   world.form();
-  const clients = makeClients(world, plan, troubles);
+  const serial = plan.serial && new SerialWorkload(world, plan.serial, isReliable(plan, troubles));
+  const clients = makeClients(world, plan, troubles, serial?.mixedKeys);
+  const busy: readonly BusyClient[] = [...clients, ...(serial?.clients ?? [])];
   const chaos = new SimChaos(world, troubles);
   for (let round = 0; round < rounds; round++) {
-    for (const client of clients) client.start();
+    for (const client of busy) client.start();
     world.calm = false;
     chaos.start();
     runAndSample(world, (plan.seconds * 1000) / rounds);
     chaos.stop();
     world.calm = true;
-    for (const client of clients) client.stop();
+    for (const client of busy) client.stop();
     world.runFor(2000);
     world.healFaults();
-    if (!world.runUntil(() => clients.every((client) => client.idle), FINISH_WITHIN_MS))
-      for (const client of clients.filter(({ idle }) => !idle)) world.checker.violation(client.waitsFor);
+    if (!world.runUntil(() => busy.every((client) => client.idle), FINISH_WITHIN_MS))
+      for (const client of busy.filter(({ idle }) => !idle)) world.checker.violation(client.waitsFor);
     judge(world, plan.repairedBy);
+    if (world.whole) serial?.readAll();
     if (world.checker.found.length > 0) break;
   }
   if (world.whole) checkCounters(world, clients, troubles.faults.length === 0);
-  return reportOf(world, clients);
+  serial?.judge();
+  return reportOf(world, busy, serial?.steps ?? 0);
 }
 
 /** Fewer machines may forget than an acknowledged write has copies. */
-function lossesBorne({ levels = [DEFAULT], settings, nodes }: Plan): number {
+function lossesBorne({ levels = [DEFAULT], settings, nodes, serial, clients }: Plan): number {
   const { writeQuorum, replicas } = { ...USUAL, ...settings };
   const n = Math.min(replicas, nodes);
-  return Math.min(...levels.map((level) => replicasNeeded(level, n, writeQuorum))) - 1;
+  const copies = clients === 0 ? [] : levels.map((level) => replicasNeeded(level, n, writeQuorum));
+  if (serial !== undefined) copies.push(majority(n));
+  return Math.min(...copies) - 1;
 }
 
 /**
@@ -115,15 +128,19 @@ function readsMeet({ levels = [DEFAULT], settings, nodes }: Plan): boolean {
   return levels.every((level) => replicasNeeded(level, n, readQuorum) * 2 > n);
 }
 
-function makeClients(world: SimWorld, plan: Plan, troubles: Troubles): SimClient[] {
+function makeClients(
+  world: SimWorld,
+  plan: Plan,
+  troubles: Troubles,
+  moreKeys: readonly string[] = [],
+): SimClient[] {
   const { clients = 6, keys = 8, thinkMs = 30, mix = USUAL_MIX, popularity = 1, levels = [DEFAULT] } = plan;
   const nothingFails = troubles.faults.length === 0;
   const { fresh = readsAreFresh(plan, troubles) } = plan;
   const options = {
-    keys: Array.from({ length: keys }, (_, i) => `key${i}`),
+    keys: [...Array.from({ length: keys }, (_, i) => `key${i}`), ...moreKeys],
     thinkMs,
-    // The slowest messages there are without any fault may take longer than an impatient request waits.
-    reliable: nothingFails && (plan.settings?.requestTimeoutMs ?? USUAL.requestTimeoutMs) >= PATIENT_MS,
+    reliable: isReliable(plan, troubles),
     fresh,
     monotonic: fresh && (nothingFails || readsMeet(plan)),
     levels,
@@ -131,6 +148,11 @@ function makeClients(world: SimWorld, plan: Plan, troubles: Troubles): SimClient
     popularity,
   };
   return Array.from({ length: clients }, (_, i) => new SimClient(world, `c${i}`, options));
+}
+
+/** Whether every request has to succeed: the slowest messages there are without any fault may take longer than an impatient one waits. */
+function isReliable({ settings }: Plan, { faults }: Troubles): boolean {
+  return faults.length === 0 && (settings?.requestTimeoutMs ?? USUAL.requestTimeoutMs) >= PATIENT_MS;
 }
 
 function runAndSample(world: SimWorld, ms: number): void {
@@ -141,7 +163,7 @@ function runAndSample(world: SimWorld, ms: number): void {
   }
 }
 
-function reportOf(world: SimWorld, clients: readonly SimClient[]): Report {
+function reportOf(world: SimWorld, clients: readonly BusyClient[], steps: number): Report {
   const failures = new Map<string, number>();
   for (const client of clients)
     for (const [what, times] of client.failures) failures.set(what, (failures.get(what) ?? 0) + times);
@@ -152,6 +174,7 @@ function reportOf(world: SimWorld, clients: readonly SimClient[]): Report {
     violations: checker.violations,
     acknowledged: checker.acknowledged,
     reads: checker.reads,
+    steps,
     failed: [...failures.values()].reduce((sum, times) => sum + times, 0),
     failures,
   };

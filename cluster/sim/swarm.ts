@@ -12,6 +12,8 @@ export interface SwarmOptions {
   readonly minutes: number;
   /** Undefined: the seed decides. */
   readonly sloppy?: boolean;
+  /** Clients whose steps have to be linearizable, more often than not without any others. */
+  readonly serial?: boolean;
 }
 
 const FAULT_CHANCE = 0.4;
@@ -21,7 +23,32 @@ const HOUR_MS = 3_600_000;
  * The plan of a seed: each has some of the faults, some of the commands, settings of its own (Groce et al., "Swarm Testing", 2012:
  * what is left out brings out what it would have hidden). The choices do not depend on the options, as far as they can.
  */
-export function swarmPlan({ seed, nodes, minutes, sloppy }: SwarmOptions): Plan {
+export function swarmPlan(options: SwarmOptions): Plan {
+  const plan = plainPlan(options);
+  return options.serial === true ? withSteps(plan, new SimRandom(`serial ${options.seed}`)) : plan;
+}
+
+function withSteps(plan: Plan, random: SimRandom): Plan {
+  const alone = random.chance(0.7);
+  return {
+    ...plan,
+    clients: alone ? 0 : plan.clients,
+    // A flush voids whatever is there, by the clock.
+    mix: { ...plan.mix, flush: 0 },
+    serial: {
+      clients: 2 + random.below(6),
+      registers: random.below(3),
+      counters: random.below(2),
+      banks: random.below(2),
+      locks: random.below(2),
+      mixed: alone ? 0 : random.below(2),
+      slots: 1 + random.below(3),
+      thinkMs: between(random, 20, 300),
+    },
+  };
+}
+
+function plainPlan({ seed, nodes, minutes, sloppy }: SwarmOptions): Plan {
   const random = new SimRandom(`swarm ${seed}`);
   const faults = [...FAULTS.keys()].filter(() => random.chance(FAULT_CHANCE));
   const everyMs = between(random, 300, 20_000);

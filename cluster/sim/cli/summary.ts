@@ -7,6 +7,7 @@ export class Summary {
   simulatedMinutes = 0;
   private acknowledged = 0;
   private reads = 0;
+  private steps = 0;
   private readonly failures = new Map<string, number>();
   private readonly struck = new Map<string, number>();
   private readonly most = new Map<string, number>();
@@ -17,6 +18,7 @@ export class Summary {
     this.simulatedMinutes += result.simulatedMinutes;
     this.acknowledged += result.acknowledged;
     this.reads += result.reads;
+    this.steps += result.steps;
     for (const [what, times] of Object.entries(result.failures)) add(this.failures, what, times);
     for (const [what, times] of Object.entries(result.struck)) add(this.struck, what, times);
     for (const [what, value] of Object.entries(result.most))
@@ -31,6 +33,7 @@ export class Summary {
       ['simulated minutes per minute', (this.simulatedMinutes / realMinutes).toFixed(0)],
       ['acknowledged writes', `${this.acknowledged}`],
       ['reads checked', `${this.reads}`],
+      ['steps found linearizable', `${this.steps}`],
     ];
     return [
       table('in all', head),

@@ -1,0 +1,130 @@
+import type { Level } from '../../core/levels.js';
+import { ANSWER_WITHIN_MS, type BusyClient, count, RETRY_MS, SURELY_NOT } from '../client-habits.js';
+import { dotOf } from '../sight.js';
+import type { Outcome, Request } from '../sim-call.js';
+import type { SimNode } from '../sim-node.js';
+import type { SimWorld } from '../sim-world.js';
+import type { Open } from './history.js';
+import type { SharedObject, Told, Wish } from './objects.js';
+
+export interface SerialHabits {
+  /** From one answer to the next step, ms. */
+  readonly thinkMs: number;
+  /** At which its steps are taken: `SERIAL`, unless what others do without is to be seen. */
+  readonly level: Level;
+  /** Every step has to succeed. */
+  readonly reliable: boolean;
+}
+
+/** Takes one step after the other on objects that others work on too, and writes down what it asked and what it was told. */
+export class SerialClient implements BusyClient {
+  steps = 0;
+  readonly failures = new Map<string, number>();
+  private node: SimNode;
+  private asked = 0;
+  private stopped = true;
+  private busy = false;
+  private open: { readonly wish: Wish; readonly node: string; readonly at: number } | undefined;
+  /** What it asks for once more, not knowing what came of it. */
+  private again: readonly [SharedObject, Wish] | undefined;
+
+  constructor(
+    private readonly world: SimWorld,
+    private readonly name: string,
+    private readonly objects: readonly SharedObject[],
+    private readonly habits: SerialHabits,
+  ) {
+    this.node = world.random.pick(world.nodes);
+  }
+
+  start(): void {
+    this.stopped = false;
+    if (!this.busy) this.next(0);
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  get idle(): boolean {
+    return !this.busy;
+  }
+
+  get waitsFor(): string {
+    const { wish, node, at } = this.open!;
+    return `${this.name} has waited since ${at.toFixed(0)} for ${node}: ${said(wish)}`;
+  }
+
+  private next(afterMs: number): void {
+    const { queue, random } = this.world;
+    this.busy = true;
+    queue.after(afterMs * random.between(0.2, 1.8), () => {
+      if (this.stopped) this.busy = false;
+      else this.ask();
+    });
+  }
+
+  private ask(): void {
+    const { world, name } = this;
+    const { random, queue, checker } = world;
+    const [object, wish] = this.again ?? this.choose();
+    this.again = undefined;
+    const { step, keys } = wish;
+    const floors = keys.map((key) => checker.floor(key));
+    world.tell(`${name} asks ${this.node.address}: ${said(wish)}`, keys);
+    const askedAt = queue.now;
+    this.open = { wish, node: this.node.address, at: askedAt };
+    const open = object.history.ask(name, step, keys);
+    const request: Request = { kind: 'step', keys, value: '', level: this.habits.level, step };
+    this.node.ask(request, (outcome) => {
+      world.tell(`${name} gets ${outcome.failure ?? JSON.stringify(outcome.answer)}`, keys);
+      if (queue.now - askedAt > ANSWER_WITHIN_MS)
+        checker.violation(`${name} waited ${queue.now - askedAt} ms for ${said(wish)}`, keys[0]);
+      if (outcome.failure === null) this.answered(object, wish, open, outcome, floors);
+      else this.failed(object, wish, open, outcome.failure);
+      const failed = outcome.failure !== null;
+      if (failed && random.chance(0.5)) this.node = random.pick(world.nodes);
+      // Not from inside the call: the next request comes with a later read of the socket.
+      queue.defer(() => this.next(failed ? RETRY_MS : this.habits.thinkMs));
+    });
+  }
+
+  private choose(): readonly [SharedObject, Wish] {
+    const { random, queue } = this.world;
+    const object = random.pick(this.objects);
+    return [object, object.choose(this.name, `${this.name}.${++this.asked}`, random, queue.now)];
+  }
+
+  private answered(
+    object: SharedObject,
+    wish: Wish,
+    open: Open,
+    { answer, dots, sights }: Outcome,
+    floors: readonly ReadonlyMap<string, number>[],
+  ): void {
+    const { checker } = this.world;
+    this.steps++;
+    open.answered(answer!);
+    dots.forEach((dot, i) => void checker.told(wish.keys[i], dot));
+    sights.forEach((sight, i) => void checker.saw(wish.keys[i], sight, floors[i]));
+    const read = sights.flatMap(({ siblings }) => siblings.slice(0, 1).map(dotOf));
+    const told: Told = { ...answer!, versions: dots.length > 0 ? dots : read };
+    const wrong = object.heard(this.name, wish, told);
+    if (wrong !== undefined) checker.violation(`${this.name}: ${wrong}`, wish.keys[0]);
+  }
+
+  private failed(object: SharedObject, wish: Wish, open: Open, failure: string): void {
+    const { checker, random } = this.world;
+    count(this.failures, `${wish.step.do}: ${failure.replace(/\d+/g, '#').slice(0, 60)}`);
+    object.lost(this.name, wish);
+    if (SURELY_NOT.test(failure)) open.notApplied();
+    // Comparing a version it cannot take effect twice.
+    else if (wish.step.do === 'cas' && random.chance(0.5)) this.again = [object, wish];
+    if (this.habits.reliable)
+      checker.violation(`${this.name}: ${said(wish)} failed: ${failure}`, wish.keys[0]);
+  }
+}
+
+function said({ step, keys }: Wish): string {
+  return `${Object.values(step).join(' ')} of ${keys.join(' ')}`;
+}
