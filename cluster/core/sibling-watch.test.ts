@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type KeyRecord, STRING } from '../../storage/record.js';
+import { type KeyRecord, STRING, type Version } from '../../storage/record.js';
 import type { RecordObserver } from '../../storage/record-observer.js';
 import type { Clock } from '../environment.js';
 import { SiblingWatch } from './sibling-watch.js';
@@ -26,13 +26,16 @@ beforeEach(() => {
 
 function of(versions: number): KeyRecord | null {
   if (versions === 0) return null;
-  const siblings = Array.from({ length: versions }, (_, i) => ({
-    writer: 0,
-    hlc: versions - i,
-    type: STRING,
-    expireAt: 0,
-    payload: '',
-  }));
+  const siblings = Array.from(
+    { length: versions },
+    (_, i): Version => ({
+      writer: 0,
+      hlc: versions - i,
+      type: STRING,
+      expireAt: 0,
+      payload: '',
+    }),
+  );
   return { context: [0, versions], siblings };
 }
 
