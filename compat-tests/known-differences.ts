@@ -34,6 +34,13 @@ export const knownDifferences: readonly KnownDifference[] = [
     ringkv: /^:1/,
   },
   {
+    what: 'DELEX',
+    reason: 'compare and delete, as in Redis 8.4, without digests',
+    script: 'SET k 1\nDELEX k IFEQ 1',
+    redis: UNKNOWN,
+    ringkv: /^:1/,
+  },
+  {
     what: 'CAS',
     reason: 'compare and set in one word',
     script: 'SET k 1\nCAS k 1 2',

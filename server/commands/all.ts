@@ -2,6 +2,7 @@ import { bitmapCommands } from './bitmap/bitmap.js';
 import { clusterCommands } from './cluster/cluster.js';
 import { connectionCommands } from './connection/connection.js';
 import { genericCommands } from './generic/generic.js';
+import { casCommand } from './ringkv/cas.js';
 import { consistencyCommands } from './ringkv/consistency.js';
 import { hintCommands } from './ringkv/hints.js';
 import { nodeCommands } from './ringkv/nodes.js';
@@ -25,6 +26,7 @@ export function commandTable(): CommandTable {
     ...clusterCommands,
     ...siblingCommands,
     ...putCommands,
+    casCommand,
     ...consistencyCommands,
     ...nodeCommands,
     ...repairCommands,

@@ -28,6 +28,8 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   bitfield: ['RW access update variable_flags'],
   del: ['RM delete'],
   unlink: ['RM delete'],
+  delifeq: ['RW access delete'],
+  delex: ['RW access delete'],
   exists: ['RO'],
   touch: ['RO'],
   type: ['RO'],

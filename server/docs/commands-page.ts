@@ -26,6 +26,10 @@ export function commandsPage(): string {
     '',
     'On a cluster: *any slots* = the keys may be anywhere; *one slot* = all keys must share a slot (use a `{hash tag}`),',
     'else `-CROSSSLOT`; *per key* = the command is cut per key and is not atomic over several slots.',
+    '',
+    '*linearizable* = it goes through the register of its slot at whatever level, and only a majority of the home replicas can decide it;',
+    '*conditions linearizable* = so it does when its options ask for a condition or for the old value. At level `SERIAL` every command with',
+    'keys does, reads as well, and then all its keys must share a slot. So does `EXEC` where a key is watched, or a command in it does.',
   ];
   for (const [group, title] of Object.entries(TITLES)) {
     const own = rows.filter((row) => row.spec.group === group).flatMap(withSubcommands);
@@ -59,8 +63,14 @@ function line(row: CommandRow): string {
 }
 
 function keysOnCluster(row: CommandRow): string {
+  const { serial } = row.spec;
+  if (serial === undefined) return places(row);
+  return `${places(row)}, ${serial === true ? 'linearizable' : 'conditions linearizable'}`;
+}
+
+function places(row: CommandRow): string {
   if (!row.hasKeys) return '';
   if (row.oneKey) return 'one key';
-  if (!row.isWrite) return 'any slots';
+  if (!row.isWrite && row.fetchesKeys) return 'any slots';
   return row.spec.fanout === undefined ? 'one slot' : 'per key';
 }

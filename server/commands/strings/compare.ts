@@ -1,8 +1,9 @@
 import { Errors } from '../../errors.js';
 import { type CommandSpec, ONE_KEY } from '../spec.js';
-import { ExpiryOption, writeUntil } from './expiry.js';
 
-/** Writes that happen only if the key has the value the client saw: atomic, as one handler on the key's coordinator. */
+const CONDITIONS = 'ERR Invalid condition. Use IFEQ or IFNE';
+
+/** Deletes that happen only if the key has the value the client saw, or has another. */
 export const compareCommands: readonly CommandSpec[] = [
   {
     name: 'delifeq',
@@ -12,7 +13,7 @@ export const compareCommands: readonly CommandSpec[] = [
     serial: true,
     since: '0.1.0',
     group: 'ringkv',
-    summary: 'Delete a key if it has the given value',
+    summary: 'Delete a key if it has the given value, as in Valkey 9.0',
     complexity: 'O(1)',
     extraCategories: ['@string'],
     syntax: 'DELIFEQ key value',
@@ -22,31 +23,28 @@ export const compareCommands: readonly CommandSpec[] = [
     },
   },
   {
-    name: 'cas',
-    arity: -4,
-    flags: ['write', 'denyoom'],
+    name: 'delex',
+    arity: -2,
+    flags: ['write', 'fast'],
     keys: ONE_KEY,
-    serial: true,
-    since: '0.1.0',
+    // Without a condition it is a DEL.
+    serial: (argv) => argv.length > 2,
+    since: '0.2.0',
     group: 'ringkv',
-    summary: 'Set a key if it has the given value',
+    summary: 'Delete a key, if it has the given value or if it has another one, as in Redis 8.4',
     complexity: 'O(1)',
     extraCategories: ['@string'],
-    syntax: 'CAS key expected new [EX seconds | PX milliseconds | KEEPTTL]',
+    syntax: 'DELEX key [IFEQ value | IFNE value]',
     run(call) {
-      const { argv, reply, now } = call;
-      const expiry = new ExpiryOption('KEEPTTL', ['EX', 'PX']);
-      for (let i = 4; i < argv.length; ) {
-        const taken = expiry.take(argv, i);
-        if (taken === 0) return reply.error(Errors.syntax);
-        i += taken;
-      }
-      const expireAt = expiry.expireAt(now, 'cas');
-      if (typeof expireAt === 'string') return reply.error(expireAt);
-      const old = call.read(argv[1]);
-      if (old?.payload !== argv[2]) return reply.integer(0);
-      writeUntil(call, argv[1], argv[3], expiry.keyword ? old.expireAt : expireAt);
-      reply.integer(1);
+      const { argv, reply } = call;
+      if (argv.length !== 2 && argv.length !== 4) return reply.error(Errors.arity('delex'));
+      const [, key, condition, value] = argv;
+      if (condition !== undefined && !/^IF(EQ|NE)$/i.test(condition)) return reply.error(CONDITIONS);
+      const old = call.read(key);
+      const holds =
+        old !== undefined &&
+        (condition === undefined || (condition.toUpperCase() === 'IFEQ') === (old.payload === value));
+      reply.integer(holds && call.remove(key) ? 1 : 0);
     },
   },
 ];

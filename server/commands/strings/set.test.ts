@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { TestBench } from '../test-bench.js';
-import { compareCommands } from './compare.js';
 import { getCommands } from './get.js';
 import { setCommands } from './set.js';
 
@@ -11,7 +10,7 @@ const INVALID = (command: string) => `-ERR invalid expire time in '${command}' c
 const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
 
 function start(): { bench: TestBench; run: (line: string) => string } {
-  const bench = new TestBench([...setCommands, ...compareCommands, ...getCommands]);
+  const bench = new TestBench([...setCommands, ...getCommands]);
   return { bench, run: (line) => bench.run(line.split(' ')) };
 }
 
@@ -78,8 +77,6 @@ describe('SET', () => {
     ['SET k v PXAT 9223372036854775807', OK],
     ['SETEX k 0 v', INVALID('setex')],
     ['PSETEX k -1 v', INVALID('psetex')],
-    ['CAS k v w EX 0', INVALID('cas')],
-    ['CAS k v w EXAT 99999999999', SYNTAX],
   ])('%s', (line, reply) => {
     expect(start().run(line)).toBe(reply);
   });
@@ -89,25 +86,5 @@ describe('SET', () => {
     expect(run('GETEX k EX 0')).toBe(NULL);
     run('SET k v');
     expect(run('GETEX k EX 0')).toBe(INVALID('getex'));
-  });
-});
-
-describe('compare and set', () => {
-  it('changes a key only from the expected value', () => {
-    const { bench, run } = start();
-    expect(run('CAS k a b')).toBe(':0\r\n');
-    expect(run('GET k')).toBe(NULL);
-    run('SET k a EX 10');
-    expect(run('CAS k x b')).toBe(':0\r\n');
-    expect(run('CAS k a b KEEPTTL')).toBe(':1\r\n');
-    bench.now += 10_000;
-    expect(run('GET k')).toBe(NULL);
-    run('SET k a EX 10');
-    expect(run('CAS k a b')).toBe(':1\r\n');
-    bench.now += 10_000;
-    expect(run('GET k')).toBe(bulk('b'));
-    expect(run('DELIFEQ k a')).toBe(':0\r\n');
-    expect(run('DELIFEQ k b')).toBe(':1\r\n');
-    expect(run('DELIFEQ k b')).toBe(':0\r\n');
   });
 });
