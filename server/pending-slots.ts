@@ -1,4 +1,7 @@
-/** How a command holds a slot: `exclusive` is a write of several keys, whose parts may take their time one by one. */
+/**
+ * How a command holds a slot: `exclusive` is a write of several keys, whose parts may take their time one by one, and what goes through a
+ * register, in whose queue it neither overtakes what is written past it nor is overtaken.
+ */
 export type Hold = 'read' | 'write' | 'exclusive';
 
 /** The slots of a session's commands whose effect is still to come, and whether something else may overtake them. */

@@ -15,7 +15,7 @@ export interface Levels {
 export function isSerial(row: CommandRow, argv: readonly string[], levels: Levels): boolean {
   const level = row.isWrite ? levels.writeLevel : levels.readLevel;
   if (level === SERIAL) return row.hasKeys;
-  const { serial } = row.spec;
+  const { serial } = row;
   if (serial === undefined) return false;
   return serial === true || serial(argv);
 }

@@ -26,6 +26,8 @@ export class CommandRow {
   readonly noMulti: boolean;
   /** Done twice it is answered as if done once. Not DEL, whose sum counts what it found: a second try would answer 0. */
   readonly answersAlike: boolean;
+  /** As in its spec; here it is at one place for all rows. */
+  readonly serial: ServerCommandSpec['serial'];
   readonly subcommands: readonly CommandRow[];
   calls = 0;
   failedCalls = 0;
@@ -47,6 +49,7 @@ export class CommandRow {
     this.alone = !this.fetchesKeys && !INDEPENDENT.has(spec.name);
     this.noMulti = spec.flags.includes('no_multi');
     this.answersAlike = spec.fanout !== 'sum';
+    this.serial = spec.serial;
     this.noAuth = spec.flags.includes('no_auth');
     this.subcommands = (spec.subcommands ?? []).map((sub) => new CommandRow(sub, this));
   }

@@ -63,7 +63,7 @@ function line(row: CommandRow): string {
 }
 
 function keysOnCluster(row: CommandRow): string {
-  const { serial } = row.spec;
+  const { serial } = row;
   if (serial === undefined) return places(row);
   return `${places(row)}, ${serial === true ? 'linearizable' : 'conditions linearizable'}`;
 }
