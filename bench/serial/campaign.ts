@@ -6,7 +6,7 @@ import type { RingNode } from '../../compat-tests/harness/servers.js';
 import { SharedBank } from './bank.js';
 import { Caller } from './caller.js';
 import { SharedCounter } from './counter.js';
-import { LockFight, overlaps } from './lock-fight.js';
+import { fencesBackwards, LockFight, overlaps } from './lock-fight.js';
 import { SharedRegister } from './register.js';
 import type { Actor, SharedObject } from './shared-object.js';
 import { Tally } from './tally.js';
@@ -78,7 +78,7 @@ export class Campaign {
     );
     return {
       histories: this.histories.length,
-      anomalies: [...anomalies, ...overlaps(this.lock.holds)],
+      anomalies: [...anomalies, ...overlaps(this.lock.holds), ...fencesBackwards(this.lock.holds)],
       undecided: verdicts.filter(({ kind }) => kind === 'undecided').length,
       lockHolds: this.lock.holds.length,
       tally: this.tally,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConnectionLost, type Reply } from '../faults/resp-client.js';
-import { overlaps } from './lock-fight.js';
+import { fencesBackwards, overlaps } from './lock-fight.js';
 import { failures, trialTable } from './report.js';
 import { type Fate, Tally } from './tally.js';
 import type { Trial } from './trial.js';
@@ -44,6 +44,20 @@ describe('holders of a lock', () => {
     expect(overlaps(holds)).toEqual([
       'long and b both held the lock for 10.0 ms',
       'long and c both held the lock for 50.0 ms',
+    ]);
+  });
+});
+
+describe('fences', () => {
+  const hold = (client: string, from: number, fence?: number) => ({ client, from, until: from + 1, fence });
+
+  it('rise from holder to holder; who could not read its own shows none', () => {
+    expect(fencesBackwards([hold('b', 2, 7), hold('a', 1, 5), hold('c', 3), hold('d', 4, 8)])).toEqual([]);
+  });
+
+  it('are caught when they do not', () => {
+    expect(fencesBackwards([hold('a', 1, 5), hold('b', 2, 5)])).toEqual([
+      'b has fence 5 after somebody had 5',
     ]);
   });
 });

@@ -8,6 +8,8 @@ export interface Hold {
   readonly client: string;
   readonly from: number;
   readonly until: number;
+  /** The reading of the cluster's clock in its version, where it could be read: what is shown to whom the lock protects. */
+  readonly fence?: number;
 }
 
 /**
@@ -49,14 +51,34 @@ export class LockFight {
     { from, until }: { from: number; until: number },
   ): Promise<void> {
     const { caller, name: client, random } = actor;
+    const fence = await this.fenceOf(actor, id);
     const patience = random.below(2) === 0 ? random.below(this.ttlMs / 4) : this.ttlMs;
     await pause(Math.max(0, Math.min(patience, until - performance.now())));
     await caller.connected();
     // From the moment it is asked for, it may be somebody else's.
-    this.holds.push({ client, from, until: Math.min(until, performance.now()) });
+    this.holds.push({ client, from, until: Math.min(until, performance.now()), fence });
     const [released] = await outcome(actor, [['DELIFEQ', this.key, id]]);
     actor.tally.note(released);
   }
+
+  private async fenceOf(actor: Actor, id: string): Promise<number | undefined> {
+    const [found] = await outcome(actor, [['KV.AT', 'SERIAL', 'KV.GET', this.key]]);
+    if (actor.tally.note(found) !== 'answered') return undefined;
+    const [holder, , version] = found as readonly string[];
+    return holder === id ? Number(version.split(':').at(-1)) : undefined;
+  }
+}
+
+/** Every holder whose fence is not above those of all holders before. */
+export function fencesBackwards(holds: readonly Hold[]): string[] {
+  const found: string[] = [];
+  let highest = 0;
+  for (const { client, fence } of [...holds].sort((a, b) => a.from - b.from)) {
+    if (fence === undefined) continue;
+    if (fence <= highest) found.push(`${client} has fence ${fence} after somebody had ${highest}`);
+    highest = Math.max(highest, fence);
+  }
+  return found;
 }
 
 /** Every two who believed to be alone at the same time. */
