@@ -110,7 +110,7 @@ export interface Surroundings {
 /** One node's protocol parts, made and joined in the one way there is. The server and the simulator both stand on it. */
 export class Assembly {
   readonly writers = new WriterTable();
-  readonly counts = new LiveCounts(SLOTS);
+  readonly counts = new LiveCounts(SLOTS, this.writers);
   readonly trees = new SlotTrees(SLOTS, {
     a: (record) => digestA(record, this.writers),
     b: (record) => digestB(record, this.writers),

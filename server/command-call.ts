@@ -1,9 +1,17 @@
 import type { Coordinator } from '../cluster/core/coordinator.js';
+import { unchanged } from '../cluster/core/increment.js';
 import { SERIAL } from '../cluster/core/levels.js';
 import { Operation } from '../cluster/core/operation.js';
 import { slotOf } from '../cluster/core/slot.js';
 import { doubted, ofRead } from '../cluster/forwarder.js';
-import { type KeyRecord, STRING, TOMBSTONE, type VersionType, visible } from '../storage/record.js';
+import {
+  isCounter,
+  type KeyRecord,
+  STRING,
+  TOMBSTONE,
+  type VersionType,
+  visible,
+} from '../storage/record.js';
 import type { ClientState } from './client.js';
 import type { KeyRef, Value } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
@@ -115,7 +123,7 @@ export class CommandCall extends Operation implements ServerCall {
     const policy = this.policyOf(index, db);
     const value =
       policy === null
-        ? visible(this.record(index), this.now)
+        ? visible(this.record(index), this.now, this.coordinatorOfRecords.writers)
         : this.server.policies.resolve(policy, this.record(index)!.siblings, key, this.now);
     if (!this.isWrite) {
       if (value === undefined) this.server.stats.misses++;
@@ -131,6 +139,25 @@ export class CommandCall extends Operation implements ServerCall {
 
   write(key: string, payload: string, expireAt: number, db = this.db): void {
     this.writeAt(this.indexOf(key, db), STRING, payload, expireAt);
+  }
+
+  increment(key: string, amount: number | bigint, db = this.db): void {
+    const index = this.indexOf(key, db);
+    if (this.policyOf(index, db) !== null) {
+      const { payload, expireAt } = this.read(key, db) ?? { payload: '0', expireAt: 0 };
+      return this.writeAt(index, STRING, String(BigInt(payload) + BigInt(amount)), expireAt);
+    }
+    const { transaction, coordinatorOfRecords } = this;
+    if (transaction === null) coordinatorOfRecords.increment(this, index, amount);
+    else coordinatorOfRecords.increment(transaction, this.placesThere[index], amount);
+  }
+
+  keepUntil(key: string, expireAt: number, db = this.db): void {
+    const index = this.indexOf(key, db);
+    if (this.policyOf(index, db) !== null)
+      return this.writeAt(index, STRING, this.read(key, db)!.payload, expireAt);
+    const { type, payload } = unchanged(this.record(index)!, this.now, this.coordinatorOfRecords.writers);
+    this.writeAt(index, type, payload, expireAt);
   }
 
   /** A new version takes the place of what `seen` covers and of nothing else; null deletes that. */
@@ -206,16 +233,17 @@ export class CommandCall extends Operation implements ServerCall {
     }
   }
 
-  /** What is done about the concurrent versions of its `index`th key; null when there are none, or the newest counts. */
+  /** What is done about the concurrent versions of its `index`th key; null when there are none, or the newest counts, or they are counters. */
   private policyOf(index: number, db: number): ConflictPolicy | null {
     const record = this.record(index);
-    if (record === null || record.siblings.length < 2) return null;
+    if (record === null || record.siblings.length < 2 || record.siblings.some(isCounter)) return null;
     return this.server.policies.of(db, this.places[index].key);
   }
 
   private isThere(index: number, db: number): boolean {
     const record = this.record(index);
-    if (this.policyOf(index, db) === null) return visible(record, this.now) !== undefined;
+    if (this.policyOf(index, db) === null)
+      return visible(record, this.now, this.coordinatorOfRecords.writers) !== undefined;
     return record!.siblings.some((version) => isLive(version, this.now));
   }
 

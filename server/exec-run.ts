@@ -26,7 +26,7 @@ export interface WatchedKey extends KeyRef {
 export function fingerprint(record: KeyRecord | null, now: number, writers: WriterTable): string {
   if (record === null) return '';
   const dots = record.siblings.map((version) => `${writers.id(version.writer)}:${version.hlc}`).join();
-  return (visible(record, now) === undefined ? GONE : ALIVE) + dots;
+  return (visible(record, now, writers) === undefined ? GONE : ALIVE) + dots;
 }
 
 const ALIVE = '+';

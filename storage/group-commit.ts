@@ -1,6 +1,6 @@
 import type { Done, StorageEngine, WriteBatch } from './engine.js';
 import { DataKeyScratch, expiryKey, tombstoneKey } from './key-layout.js';
-import { isTombstone, type KeyRecord } from './record.js';
+import { isTombstone, type KeyRecord, TOMBSTONE } from './record.js';
 import type { RecordEntry } from './record-cache.js';
 import { RecordScratch } from './record-scratch.js';
 import type { WriterTable } from './writers.js';
@@ -239,8 +239,8 @@ export class GroupCommit {
   private putRecord(batch: WriteBatch, entry: RecordEntry, record: KeyRecord, bytes: Buffer): void {
     const key = this.keyOf(entry);
     batch.put(key, bytes);
-    for (const { expireAt } of record.siblings)
-      if (expireAt !== 0) batch.put(expiryKey(expireAt, key), EMPTY);
+    for (const { expireAt, type } of record.siblings)
+      if (expireAt !== 0 && type !== TOMBSTONE) batch.put(expiryKey(expireAt, key), EMPTY);
     if (isTombstone(record)) {
       this.newest.writeDoubleBE(record.siblings[0].hlc);
       batch.put(tombstoneKey(this.options.tombstoneSince(), key), this.newest);

@@ -1,5 +1,7 @@
-import { type KeyRecord, TOMBSTONE } from './record.js';
+import { type KeyRecord, TOMBSTONE, type Version } from './record.js';
 import type { RecordObserver } from './record-observer.js';
+import { standing } from './visible.js';
+import type { WriterTable } from './writers.js';
 
 /**
  * How many keys are alive per database and slot, kept exact by telling it every change of a record. A key whose time is up
@@ -11,14 +13,19 @@ export class LiveCounts implements RecordObserver {
   /** Below nothing while the background count has not come yet to keys that were removed meanwhile. */
   private readonly slots: Int32Array[] = [];
 
-  constructor(private readonly slotCount: number) {}
+  constructor(
+    private readonly slotCount: number,
+    private readonly writers: WriterTable,
+  ) {}
 
   changed(db: number, slot: number, _hash: number, before: KeyRecord | null, after: KeyRecord | null): void {
-    const was = alive(before);
-    const is = alive(after);
+    const old = standing(before, this.writers);
+    const now = standing(after, this.writers);
+    const was = alive(old);
+    const is = alive(now);
     if (was !== is) this.add(db, slot, is ? 1 : -1);
-    const expired = was && this.expires(before);
-    const expires = is && this.expires(after);
+    const expired = was && old!.expireAt !== 0;
+    const expires = is && now!.expireAt !== 0;
     if (expired !== expires) this.expiring[db] = (this.expiring[db] ?? 0) + (expires ? 1 : -1);
   }
 
@@ -81,7 +88,7 @@ export class LiveCounts implements RecordObserver {
   doubted(): void {}
 
   blank(): LiveCounts {
-    return new LiveCounts(this.slotCount);
+    return new LiveCounts(this.slotCount, this.writers);
   }
 
   /** Adds everything in `from`, or with -1 takes it out. */
@@ -94,14 +101,8 @@ export class LiveCounts implements RecordObserver {
       this.expiring[db] = (this.expiring[db] ?? 0) + times * keys;
     });
   }
-
-  private expires(record: KeyRecord | null): boolean {
-    return (record?.siblings[0]?.expireAt ?? 0) !== 0;
-  }
 }
 
-/** Whether the version a plain client sees is anything but a tombstone. */
-export function alive(record: KeyRecord | null): boolean {
-  const version = record?.siblings[0];
+function alive(version: Version | undefined): boolean {
   return version !== undefined && version.type !== TOMBSTONE;
 }

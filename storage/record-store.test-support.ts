@@ -14,7 +14,7 @@ import { fnv1a, WriterTable, writerId } from './writers.js';
 export class StoreBench {
   readonly writers = new WriterTable();
   readonly writer = this.writers.index(writerId('a'.repeat(32), 0));
-  readonly counts = new LiveCounts(4);
+  readonly counts = new LiveCounts(4, this.writers);
   readonly trees = new SlotTrees(4, {
     a: (record) => fnv1a(JSON.stringify(record.siblings.map(({ hlc }) => hlc))),
     b: (record) => fnv1a(JSON.stringify(record.context)),

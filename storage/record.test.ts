@@ -179,15 +179,15 @@ describe('visible', () => {
   });
 
   it('is the newest version', () => {
-    expect(visible(of({ payload: 'new' }, { payload: 'old' }), NOW)?.payload).toBe('new');
+    expect(visible(of({ payload: 'new' }, { payload: 'old' }), NOW, writers)?.payload).toBe('new');
   });
 
   it('is nothing without a record, without versions, under a tombstone and from the very ms of the expiry', () => {
-    expect(visible(null, NOW)).toBeUndefined();
-    expect(visible(of(), NOW)).toBeUndefined();
-    expect(visible(of({ type: TOMBSTONE }, { payload: 'old' }), NOW)).toBeUndefined();
-    expect(visible(of({ expireAt: NOW }), NOW)).toBeUndefined();
-    expect(visible(of({ expireAt: NOW + 1 }), NOW)).toBeDefined();
+    expect(visible(null, NOW, writers)).toBeUndefined();
+    expect(visible(of(), NOW, writers)).toBeUndefined();
+    expect(visible(of({ type: TOMBSTONE }, { payload: 'old' }), NOW, writers)).toBeUndefined();
+    expect(visible(of({ expireAt: NOW }), NOW, writers)).toBeUndefined();
+    expect(visible(of({ expireAt: NOW + 1 }), NOW, writers)).toBeDefined();
   });
 });
 

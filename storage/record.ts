@@ -1,4 +1,6 @@
 import zlib from 'node:zlib';
+import { counterText } from './counter.js';
+import { COUNTER, STRING, TOMBSTONE, type VersionType } from './version-type.js';
 import { WRITER_BYTES, type WriterTable } from './writers.js';
 
 /**
@@ -8,25 +10,23 @@ import { WRITER_BYTES, type WriterTable } from './writers.js';
  * Records are values: nobody changes one, a new one takes its place. `cluster/core/version.ts` says how they merge.
  */
 
-/** What a version holds. The numbers are on disk: frozen. */
-export const TOMBSTONE = 0;
-export const STRING = 1;
-export type VersionType = typeof TOMBSTONE | typeof STRING;
+export { COUNTER, STRING, TOMBSTONE, type VersionType } from './version-type.js';
+export { isCounter, visible } from './visible.js';
 
 export interface Version {
   readonly writer: number;
   readonly hlc: number;
   readonly type: VersionType;
-  /** Absolute, Unix ms; 0 = never. */
+  /** Absolute, Unix ms; 0 = never. Of a tombstone: when what it was expired; 0: it was deleted. */
   readonly expireAt: number;
-  /** latin1 bytes; empty in a tombstone. */
+  /** latin1 bytes; empty in a tombstone; what `counter.ts` says in a COUNTER. */
   readonly payload: string;
 }
 
 export interface KeyRecord {
   /** Flat pairs `writer, hlc`, ordered by the writer's id: everything of that writer up to hlc has been seen. */
   readonly context: readonly number[];
-  /** Concurrent versions, highest HLC first (writers' ids break ties): the first is the one a plain client sees. */
+  /** Concurrent versions, highest HLC first (writers' ids break ties): the first is the one a plain client sees, unless there are counters. */
   readonly siblings: readonly Version[];
 }
 
@@ -149,7 +149,7 @@ export function decodeRecord(
     const place = bytes.readUInt16BE(at);
     const type = bytes[at + 2];
     const length = bytes.readUInt32BE(at + 19);
-    if (place >= contextCount || (type !== TOMBSTONE && type !== STRING)) return CORRUPT;
+    if (place >= contextCount || (type !== TOMBSTONE && type !== STRING && type !== COUNTER)) return CORRUPT;
     if (at + SIBLING_BYTES + length > end) return CORRUPT;
     siblings.push({
       writer: context[place * 2],
@@ -163,12 +163,10 @@ export function decodeRecord(
   return at === end ? new NewRecord(context, siblings) : CORRUPT;
 }
 
-/** The version a plain client sees at `now` (Unix ms): the newest, unless it is a tombstone or has expired. */
-export function visible(record: KeyRecord | null, now: number): Version | undefined {
-  if (record === null) return undefined;
-  const version = record.siblings[0];
-  if (version === undefined || version.type === TOMBSTONE) return undefined;
-  return version.expireAt === 0 || version.expireAt > now ? version : undefined;
+/** What one version holds, as a client is shown it; null in a tombstone. */
+export function textOf({ type, payload }: Version): string | null {
+  if (type === COUNTER) return counterText(payload);
+  return type === TOMBSTONE ? null : payload;
 }
 
 /** Whether nothing of the key is left but the knowledge that it was deleted. */

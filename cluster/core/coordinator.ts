@@ -1,3 +1,4 @@
+import type { Int } from '../../storage/counter.js';
 import type { KeyRecord, VersionType } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordStore } from '../../storage/record-store.js';
@@ -7,6 +8,7 @@ import type { Transport } from '../transport.js';
 import { Gates } from './gates.js';
 import type { Hints } from './hints.js';
 import type { HybridClock } from './hlc.js';
+import { incremented } from './increment.js';
 import { type Level, replicasNeeded } from './levels.js';
 import type { Operation } from './operation.js';
 import { hideDamaged, mayOverwrite, showDamaged } from './overwrite.js';
@@ -163,11 +165,29 @@ export class Coordinator {
     const record = entry.record ?? null;
     const floor = highestHlc(record);
     const hlc = this.hlc.next(this.clock.now(), seen === null ? floor : Math.max(floor, highestOf(seen)));
-    const writer = this.own.name(this.topology().isHome[entry.slot] === 1);
+    const writer = this.writerOf(entry);
     const next =
       seen === null
         ? supersede(record, writer, hlc, type, payload, expireAt, this.writers)
         : supersedeSeen(record, seen, writer, hlc, type, payload, expireAt, this.writers);
+    this.replace(operation, entry, next);
+  }
+
+  /** The same where the version adds `amount` to what is seen of the key, an integer or nothing. The expiry stays. */
+  increment(operation: Operation, index: number, amount: Int): void {
+    const entry = operation.places[index].entry!;
+    const record = entry.record ?? null;
+    const hlc = this.hlc.next(this.clock.now(), highestHlc(record));
+    const writer = this.writerOf(entry);
+    const { type, payload, expireAt } = incremented(record, operation.now, writer, hlc, amount, this.writers);
+    this.replace(operation, entry, supersede(record, writer, hlc, type, payload, expireAt, this.writers));
+  }
+
+  private writerOf({ slot }: RecordEntry): number {
+    return this.own.name(this.topology().isHome[slot] === 1);
+  }
+
+  private replace(operation: Operation, entry: RecordEntry, next: KeyRecord): void {
     // First: it may be that what is there has yet to leave with a group of before.
     this.store.put(entry, next);
     this.groups.carry(operation, entry);

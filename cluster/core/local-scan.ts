@@ -65,7 +65,8 @@ class LocalScan {
         this.rowsLeft--;
         if (row.db !== this.db) continue;
         const record = this.store.decodeRow(row, value);
-        if (record !== CORRUPT && visible(record, this.nowMs) !== undefined) this.keys.push(row.key);
+        if (record !== CORRUPT && visible(record, this.nowMs, this.store.writers) !== undefined)
+          this.keys.push(row.key);
       }
       if (rows.length < this.rowsPerRead) this.end(null, null);
       else this.step();

@@ -181,7 +181,7 @@ function expire(record: KeyRecord | null, expireAt: number): KeyRecord | undefin
   const isDue = (version: Version): boolean => version.expireAt === expireAt && version.type !== TOMBSTONE;
   if (!record.siblings.some(isDue)) return undefined;
   const siblings = record.siblings.map((version) =>
-    isDue(version) ? ({ ...version, type: TOMBSTONE, expireAt: 0, payload: '' } as const) : version,
+    isDue(version) ? ({ ...version, type: TOMBSTONE, payload: '' } as const) : version,
   );
   return { context: record.context, siblings };
 }

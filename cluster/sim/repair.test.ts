@@ -251,7 +251,11 @@ describe('after everything that can go wrong', () => {
     for (const node of world.nodes) {
       const { trees, store, recounter } = node.life!.assembly;
       expect(world.runUntil(() => recounter.exact)).toBe(true);
-      const fresh = new Recounter(store, new Summaries(new LiveCounts(SLOTS), trees.blank()), () => {});
+      const fresh = new Recounter(
+        store,
+        new Summaries(new LiveCounts(SLOTS, store.writers), trees.blank()),
+        () => {},
+      );
       fresh.start(undefined);
       expect(world.runUntil(() => fresh.exact)).toBe(true);
       const counted = fresh.summaries.trees;

@@ -1,4 +1,4 @@
-import { type KeyRecord, TOMBSTONE } from '../../storage/record.js';
+import { type KeyRecord, textOf } from '../../storage/record.js';
 import { type WriterTable, writerName } from '../../storage/writers.js';
 
 /** A record as the checker sees it: in names that mean the same on all nodes, fit for JSON. */
@@ -17,10 +17,10 @@ export function sightOf(record: KeyRecord | null, writers: WriterTable): Sight {
   if (record === null) return { context, siblings: [] };
   for (let i = 0; i < record.context.length; i += 2)
     context[writerName(writers.id(record.context[i]))] = record.context[i + 1];
-  const siblings = record.siblings.map(({ writer, hlc, type, payload }) => ({
-    writer: writerName(writers.id(writer)),
-    hlc,
-    value: type === TOMBSTONE ? null : payload,
+  const siblings = record.siblings.map((version) => ({
+    writer: writerName(writers.id(version.writer)),
+    hlc: version.hlc,
+    value: textOf(version),
   }));
   return { context, siblings };
 }

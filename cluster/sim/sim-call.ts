@@ -93,7 +93,7 @@ export class SimCall extends Operation {
       if (kind === 'get') this.sights.push(this.sight(i));
       else if (kind === 'set') this.write(i, STRING, value, 0);
       else if (kind === 'expiring') this.write(i, STRING, value, this.now + ttlMs);
-      else if (kind === 'incr') this.write(i, STRING, String(Number(present?.payload ?? '0') + 1), 0);
+      else if (kind === 'incr') this.make(i, 0, () => this.coordinatorOfRecords.increment(this, i, 1));
       else if (present !== undefined) this.write(i, TOMBSTONE, '', 0);
     }
   }
@@ -137,7 +137,7 @@ export class SimCall extends Operation {
   }
 
   private visible(index: number): Version | undefined {
-    return visible(this.record(index), this.now);
+    return visible(this.record(index), this.now, this.coordinatorOfRecords.writers);
   }
 
   private sight(index: number): Sight {

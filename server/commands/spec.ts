@@ -73,6 +73,10 @@ export interface Call {
   read(key: string, db?: number): Value | undefined;
   /** Replaces the key by a new version that supersedes what was read. `expireAt` absolute Unix ms, 0 = never. */
   write(key: string, payload: string, expireAt: number, db?: number): void;
+  /** Adds to the key's integer, or to nothing; what others add without knowing of it counts as well. The expiry stays. */
+  increment(key: string, amount: number | bigint, db?: number): void;
+  /** Changes nothing but the expiry of a key that has a value. */
+  keepUntil(key: string, expireAt: number, db?: number): void;
   /** Deletes; false when there was nothing alive. */
   remove(key: string, db?: number): boolean;
 }

@@ -44,6 +44,11 @@ export class TestBench {
       reply,
       read,
       write: (key, payload, expireAt, db = current) => void dbs[db].set(key, { payload, expireAt }),
+      increment: (key, amount, db = current) => {
+        const { payload = '0', expireAt = 0 } = read(key, db) ?? {};
+        dbs[db].set(key, { payload: String(BigInt(payload) + BigInt(amount)), expireAt });
+      },
+      keepUntil: (key, expireAt, db = current) => void dbs[db].set(key, { ...read(key, db)!, expireAt }),
       remove: (key, db = current) => {
         const alive = read(key, db) !== undefined;
         dbs[db].delete(key);

@@ -28,7 +28,7 @@ export const expireCommands: readonly CommandSpec[] = [
     run(call) {
       const value = call.read(call.argv[1]);
       if (value === undefined || value.expireAt === 0) return call.reply.integer(0);
-      call.write(call.argv[1], value.payload, 0);
+      call.keepUntil(call.argv[1], 0);
       call.reply.integer(1);
     },
   },
@@ -72,6 +72,6 @@ function expire(call: Call, name: string, unitMs: number, relative: boolean) {
   const value = call.read(argv[1]);
   if (value === undefined || !conditionHolds(condition, value.expireAt, expireAt)) return reply.integer(0);
   if (expireAt <= call.now) call.remove(argv[1]);
-  else call.write(argv[1], value.payload, expireAt);
+  else call.keepUntil(argv[1], expireAt);
   reply.integer(1);
 }

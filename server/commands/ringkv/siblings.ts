@@ -1,5 +1,5 @@
 import { hlcToMs } from '../../../cluster/core/hlc.js';
-import type { KeyRecord } from '../../../storage/record.js';
+import { type KeyRecord, textOf } from '../../../storage/record.js';
 import { writerName } from '../../../storage/writers.js';
 import type { CommandCall } from '../../command-call.js';
 import { isLive } from '../../policies/conflict-policies.js';
@@ -39,7 +39,7 @@ const siblings: ServerCommandSpec = {
     reply.array(versions.length);
     for (const version of versions) {
       reply.array(4);
-      reply.bulk(isLive(version, now) ? version.payload : null);
+      reply.bulk(isLive(version, now) ? textOf(version) : null);
       reply.bulk(dotText(version, writers));
       reply.bulk(writerName(writers.id(version.writer)));
       reply.integer(hlcToMs(version.hlc));

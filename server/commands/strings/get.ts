@@ -1,6 +1,6 @@
 import { Errors } from '../../errors.js';
 import { ALL_KEYS, type CommandSpec, ONE_KEY } from '../spec.js';
-import { ExpiryOption, writeUntil } from './expiry.js';
+import { ExpiryOption } from './expiry.js';
 
 /** Reads of whole values, and those that change the key's life with the read. */
 export const getCommands: readonly CommandSpec[] = [
@@ -43,8 +43,8 @@ export const getCommands: readonly CommandSpec[] = [
       const expireAt = expiry.expireAt(now, 'getex');
       if (typeof expireAt === 'string') return reply.error(expireAt);
       reply.bulk(value.payload);
-      if (expireAt !== 0) writeUntil(call, argv[1], value.payload, expireAt);
-      else if (expiry.keyword && value.expireAt !== 0) call.write(argv[1], value.payload, 0);
+      if (expireAt !== 0 && expireAt <= now) call.remove(argv[1]);
+      else if (expireAt !== 0 || (expiry.keyword && value.expireAt !== 0)) call.keepUntil(argv[1], expireAt);
     },
   },
   {

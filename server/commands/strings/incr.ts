@@ -19,11 +19,11 @@ function add(call: Call, amount: number | bigint): void {
     reply.error('ERR increment or decrement would overflow');
     return;
   }
-  call.write(key, String(sum), old === undefined ? 0 : old.expireAt);
+  call.increment(key, amount);
   reply.integer(sum);
 }
 
-/** Integer counters: signed 64 bits, as decimal text. */
+/** Integer counters: signed 64 bits. Increments made without knowing of each other all count (`storage/counter.ts`). */
 export const incrCommands: readonly CommandSpec[] = [
   {
     name: 'incr',
