@@ -37,7 +37,8 @@ function withSteps(plan: Plan, random: SimRandom): Plan {
     mix: { ...plan.mix, flush: 0 },
     serial: {
       clients: 2 + random.below(6),
-      registers: random.below(3),
+      registers: 1 + random.below(2),
+      pairs: random.below(2),
       counters: random.below(2),
       banks: random.below(2),
       locks: random.below(2),

@@ -118,6 +118,26 @@ export class SharedCounter extends SharedObject {
   }
 }
 
+/** Two keys: one is set all the time, the other only by who finds the first as he knows it. */
+export class SharedPair extends SharedObject {
+  /** By client: what it knows the first key to hold. */
+  private readonly known = new Map<string, string | null>();
+
+  choose(client: string, unique: string, random: SimRandom): Wish {
+    const [guard] = this.keys;
+    const expected = this.known.get(client) ?? null;
+    return pick<Wish>(random, [
+      [30, { step: { do: 'set', value: unique }, keys: [guard] }],
+      [40, { step: { do: 'setif', expected, value: unique }, keys: this.keys }],
+      [30, { step: { do: 'get' }, keys: this.keys }],
+    ]);
+  }
+
+  override heard(client: string, { step }: Wish, { saw }: Told): undefined {
+    this.known.set(client, step.do === 'set' ? step.value : saw[0]);
+  }
+}
+
 const ACCOUNT = 100;
 
 /** Keys of one slot, between which money goes to and fro: all of it together is always the same. */

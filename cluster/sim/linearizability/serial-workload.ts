@@ -8,6 +8,7 @@ import {
   SharedCounter,
   SharedLock,
   type SharedObject,
+  SharedPair,
   SharedRegister,
 } from './objects.js';
 import { SerialClient } from './serial-client.js';
@@ -16,6 +17,7 @@ import { SerialClient } from './serial-client.js';
 export interface SerialPlan {
   readonly clients: number;
   readonly registers: number;
+  readonly pairs: number;
   readonly counters: number;
   readonly banks: number;
   readonly locks: number;
@@ -95,7 +97,7 @@ export class SerialWorkload {
   }
 }
 
-function makeObjects({ registers, counters, banks, locks, mixed, slots }: SerialPlan): SharedObject[] {
+function makeObjects({ registers, pairs, counters, banks, locks, mixed, slots }: SerialPlan): SharedObject[] {
   let made = 0;
   const key = (name: string): string => `${name}{serial${made % slots}}`;
   const several = (count: number, make: (i: number) => SharedObject): SharedObject[] =>
@@ -106,6 +108,7 @@ function makeObjects({ registers, counters, banks, locks, mixed, slots }: Serial
     });
   return [
     ...several(registers, (i) => new SharedRegister(key(`register${i}`))),
+    ...several(pairs, (i) => new SharedPair([key(`guard${i}`), key(`guarded${i}`)])),
     ...several(mixed, (i) => new MixedRegister(key(`mixed${i}`))),
     ...several(counters, (i) => new SharedCounter(key(`counter${i}`))),
     ...several(locks, (i) => new SharedLock(key(`lock${i}`), LOCK_MS, timeOf)),

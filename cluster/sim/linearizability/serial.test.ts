@@ -6,6 +6,7 @@ import type { SerialPlan } from './serial-workload.js';
 const SHARED: SerialPlan = {
   clients: 5,
   registers: 1,
+  pairs: 1,
   counters: 1,
   banks: 1,
   locks: 1,

@@ -26,6 +26,8 @@ export type Step =
   /** Sets all keys, unless one of them holds something. */
   | { readonly do: 'setnx'; readonly value: string; readonly expireAt?: number }
   | { readonly do: 'delifeq'; readonly expected: string }
+  /** Sets the second key, if the first holds what is expected: as a transaction does that watches one key and writes another. */
+  | { readonly do: 'setif'; readonly expected: string | null; readonly value: string }
   /** From the first key to the second, if there is so much. */
   | { readonly do: 'transfer'; readonly amount: number };
 
@@ -62,6 +64,8 @@ export function takeStep(step: Step, shown: readonly (string | null)[], isExpect
       );
     case 'delifeq':
       return when(shown[0] === step.expected, [NOTHING]);
+    case 'setif':
+      return when(shown[0] === step.expected, [undefined, { value: step.value, expireAt: 0 }]);
     case 'transfer': {
       const [from, to] = shown.map(Number);
       const left = { value: String(from - step.amount), expireAt: 0 };
@@ -75,6 +79,6 @@ function held({ value, expireAt = 0 }: { readonly value: string; readonly expire
   return { value, expireAt };
 }
 
-function when(holds: boolean, writes: readonly Held[]): Taken {
+function when(holds: boolean, writes: readonly (Held | undefined)[]): Taken {
   return holds ? { reply: '1', writes } : { reply: '0', writes: [] };
 }
