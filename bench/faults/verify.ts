@@ -106,10 +106,9 @@ async function differing(
   return ledgers.filter((_, i) => held[i].size !== 1).map(({ key }) => key);
 }
 
-/** A reply of KV.SIBLINGS without what may differ between equal replicas: the order of writers. */
+/** A reply of KV.SIBLINGS in words that are the same for equal replicas. */
 function versions(reply: Reply): string {
-  const [token, siblings] = reply as readonly [string, readonly (readonly Reply[])[]];
-  const context = Buffer.from(token, 'base64url').toString().split(',').sort();
+  const [context, siblings] = reply as readonly [string, readonly (readonly Reply[])[]];
   return JSON.stringify([context, siblings.map(([value, dot]) => `${dot} ${value}`).sort()]);
 }
 

@@ -4,12 +4,18 @@ import { type Actor, asValue, type Deed, perform, type SharedObject } from './sh
 
 const AT_SERIAL = ['KV.AT', 'SERIAL'];
 
+/** What a client knows of the key. */
+interface Known {
+  readonly value: string | null;
+  /** The version that holds the value, where the client was told. */
+  readonly version?: string;
+}
+
 /** One key and every command that compares, and reads and writes at SERIAL. */
 export class SharedRegister implements SharedObject {
   readonly history: History;
   private readonly keys: readonly string[];
-  /** What each client knows it to hold. */
-  private readonly known = new Map<string, string | null>();
+  private readonly known = new Map<string, Known>();
 
   constructor(private readonly key: string) {
     this.keys = [key];
@@ -18,14 +24,27 @@ export class SharedRegister implements SharedObject {
 
   async act(actor: Actor): Promise<void> {
     const { known } = this;
-    const deeds = this.deeds(known.get(actor.name) ?? null, actor.unique());
+    const { value = null, version } = known.get(actor.name) ?? {};
+    // Who has just learned the version makes use of it.
+    if (version !== undefined) return this.swapVersion(actor, value, version);
+    const deeds = this.deeds(value, actor.unique());
     const deed = deeds[actor.random.below(deeds.length)];
     const reply = await perform(actor, this.history, deed);
     if (reply === undefined) return;
     const answer = deed.meaning(reply);
     const wrote = 'value' in deed.step && answer.reply !== '0';
-    if (wrote) known.set(actor.name, deed.step.value);
-    else if (answer.saw !== undefined) known.set(actor.name, answer.saw[0]);
+    if (wrote) known.set(actor.name, { value: deed.step.value });
+    else if (answer.saw !== undefined)
+      known.set(actor.name, { value: answer.saw[0], version: versionIn(reply) });
+  }
+
+  /** Asks again when it was not answered: this is what may not be applied twice. */
+  private async swapVersion(actor: Actor, expected: string | null, version: string): Promise<void> {
+    const value = actor.unique();
+    const argv = ['CAS', this.key, 'VERSION', version, value];
+    const deed = this.deed({ do: 'cas', expected, value }, argv, counted);
+    const reply = (await perform(actor, this.history, deed)) ?? (await perform(actor, this.history, deed));
+    this.known.set(actor.name, { value: reply === 1 ? value : expected });
   }
 
   async readAll(actor: Actor): Promise<void> {
@@ -37,7 +56,7 @@ export class SharedRegister implements SharedObject {
     const old = expected ?? 'never written';
     return [
       this.read(),
-      this.read(),
+      this.readVersion(),
       this.deed({ do: 'cas', expected: old, value }, ['CAS', key, old, value], counted),
       this.deed({ do: 'cas', expected: old, value }, ['SET', key, value, 'IFEQ', old, 'GET'], foundIs(old)),
       this.deed({ do: 'cas', expected: null, value }, ['SET', key, value, 'NX', 'GET'], foundIs(null)),
@@ -52,6 +71,7 @@ export class SharedRegister implements SharedObject {
         saw: [asValue(reply)],
       })),
       this.deed({ do: 'delifeq', expected: old }, ['DELIFEQ', key, old], counted),
+      this.deed({ do: 'delifeq', expected: old }, ['DELEX', key, 'IFEQ', old], counted),
     ];
   }
 
@@ -62,9 +82,21 @@ export class SharedRegister implements SharedObject {
     }));
   }
 
+  private readVersion(): Deed {
+    return this.deed({ do: 'get' }, [...AT_SERIAL, 'KV.GET', this.key], (reply) => ({
+      reply: '',
+      saw: [asValue((reply as readonly Reply[])[0])],
+    }));
+  }
+
   private deed(step: Deed['step'], argv: string[], meaning: Deed['meaning']): Deed {
     return { step, keys: this.keys, argv, meaning };
   }
+}
+
+/** In a reply of KV.GET about a key that has a value. */
+function versionIn(reply: Reply): string | undefined {
+  return Array.isArray(reply) ? ((reply[2] as string | null) ?? undefined) : undefined;
 }
 
 /** A reply that counts what was done. */
