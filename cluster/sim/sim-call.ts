@@ -93,7 +93,7 @@ export class SimCall extends Operation {
       if (kind === 'get') this.sights.push(this.sight(i));
       else if (kind === 'set') this.write(i, STRING, value, 0);
       else if (kind === 'expiring') this.write(i, STRING, value, this.now + ttlMs);
-      else if (kind === 'incr') this.make(i, 0, () => this.coordinatorOfRecords.increment(this, i, 1));
+      else if (kind === 'incr') this.increment(i);
       else if (present !== undefined) this.write(i, TOMBSTONE, '', 0);
     }
   }
@@ -104,6 +104,7 @@ export class SimCall extends Operation {
     if (step.do === 'get') this.sights = saw.map((_, i) => this.sight(i));
     const { reply, writes } = takeStep(step, saw, this.findsVersion(step));
     this.answer = { reply, saw, now: this.now };
+    if (step.do === 'incr') return this.increment(0);
     writes.forEach((held, i) => {
       if (held === undefined) return;
       const type = held.value === null ? TOMBSTONE : STRING;
@@ -125,6 +126,10 @@ export class SimCall extends Operation {
     expireAt: number,
   ): void {
     this.make(index, expireAt, () => this.coordinatorOfRecords.write(this, index, type, payload, expireAt));
+  }
+
+  private increment(index: number): void {
+    this.make(index, 0, () => this.coordinatorOfRecords.increment(this, index, 1));
   }
 
   /** `how` makes a new version of the key. */
