@@ -15,7 +15,8 @@ import {
 import type { ClientState } from './client.js';
 import type { KeyRef, Value } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
-import { ConflictError, type ConflictPolicy, isLive } from './policies/conflict-policies.js';
+import { ConflictError, type ConflictPolicy } from './policies/conflict-policies.js';
+import { isLive, isOneCounter } from './policies/version-values.js';
 import { ReplyWriter } from './resp/reply.js';
 import { hasPeers, isSerial, type Levels } from './serial.js';
 import type { LateReply, ServerCall } from './server-call.js';
@@ -124,7 +125,13 @@ export class CommandCall extends Operation implements ServerCall {
     const value =
       policy === null
         ? visible(this.record(index), this.now, this.coordinatorOfRecords.writers)
-        : this.server.policies.resolve(policy, this.record(index)!.siblings, key, this.now);
+        : this.server.policies.resolve(
+            policy,
+            this.record(index)!.siblings,
+            key,
+            this.now,
+            this.coordinatorOfRecords.writers,
+          );
     if (!this.isWrite) {
       if (value === undefined) this.server.stats.misses++;
       else this.server.stats.hits++;
@@ -237,7 +244,8 @@ export class CommandCall extends Operation implements ServerCall {
   private policyOf(index: number, db: number): ConflictPolicy | null {
     const record = this.record(index);
     if (record === null || record.siblings.length < 2 || record.siblings.some(isCounter)) return null;
-    return this.server.policies.of(db, this.places[index].key);
+    const policy = this.server.policies.of(db, this.places[index].key);
+    return policy === null || isOneCounter(record.siblings) ? null : policy;
   }
 
   private isThere(index: number, db: number): boolean {

@@ -1,8 +1,10 @@
-import { TOMBSTONE, type Version } from '../../storage/record.js';
+import type { Version } from '../../storage/record.js';
+import type { WriterTable } from '../../storage/writers.js';
 import type { Value } from '../commands/spec.js';
 import { largest, smallest } from './extremes.js';
 import { unionOfArrays } from './json-union.js';
 import { isFor, type PolicyRule } from './rules.js';
+import { liveValues } from './version-values.js';
 
 /** Makes one value of several, newest first, the same in whatever order they came about; null when it cannot. */
 export type MergeFunction = (values: readonly string[]) => string | null;
@@ -60,8 +62,14 @@ export class ConflictPolicies {
   }
 
   /** The value of a key with several versions; undefined when there is none. Throws ConflictError. */
-  resolve(policy: ConflictPolicy, versions: readonly Version[], key: string, now: number): Value | undefined {
-    const live = versions.filter((version) => isLive(version, now));
+  resolve(
+    policy: ConflictPolicy,
+    versions: readonly Version[],
+    key: string,
+    now: number,
+    writers: WriterTable,
+  ): Value | undefined {
+    const live = liveValues(versions, now, writers);
     if (live.length === 0) return undefined;
     if (policy.merge === null) this.refuse(versions.length);
     if (live.length === 1) return live[0];
@@ -91,11 +99,6 @@ export class ConflictPolicies {
     this.counters.conflicts++;
     throw new ConflictError(versions);
   }
-}
-
-/** Whether the version has a value at `now`. */
-export function isLive({ type, expireAt }: Version, now: number): boolean {
-  return type !== TOMBSTONE && (expireAt === 0 || expireAt > now);
 }
 
 /** When the last of them expires; 0: never. */

@@ -1,7 +1,8 @@
 import { contextDominates, covers } from '../../../cluster/core/version.js';
 import type { CommandCall } from '../../command-call.js';
 import { Errors } from '../../errors.js';
-import { isLive, longestLife } from '../../policies/conflict-policies.js';
+import { longestLife } from '../../policies/conflict-policies.js';
+import { isLive } from '../../policies/version-values.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { ONE_KEY } from '../spec.js';
 import { ExpiryOption } from '../strings/expiry.js';
