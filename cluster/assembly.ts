@@ -21,6 +21,9 @@ import type { Outlived } from './core/lives.js';
 import { Membership } from './core/membership.js';
 import { OwnWriters } from './core/own-writers.js';
 import { Reaper, tombstoneSince } from './core/reaper.js';
+import { proposerName } from './core/register/ballot.js';
+import { Registers } from './core/register/registers.js';
+import { SerialName, serialTwin } from './core/register/serial-names.js';
 import { SiblingWatch } from './core/sibling-watch.js';
 import { Sweeper } from './core/sweeper.js';
 import { digestA, digestB } from './core/version.js';
@@ -130,6 +133,7 @@ export class Assembly {
   readonly damaged: DamagedRecords;
   readonly repair: AntiEntropy;
   readonly keyspace: ClusterKeyspace;
+  readonly registers: Registers;
 
   constructor(private readonly world: Surroundings) {
     const { settings, engine, transport, clock, random, log, turn, nodeId, incarnation, saved } = world;
@@ -220,6 +224,27 @@ export class Assembly {
     });
     this.node.addPart(this.gossip);
     this.node.addPart(hints);
+    const freshSerial = () => this.writers.index(serialTwin(writerId(randomId(random), 0)));
+    this.registers = new Registers({
+      store: this.store,
+      topology,
+      transport,
+      clock,
+      random,
+      log,
+      hlc: this.hlc,
+      name: new SerialName(this.writers.index(serialTwin(writerId(nodeId, incarnation))), freshSerial),
+      proposer: proposerName(nodeId, world.life),
+      firstRequest: world.firstRequest,
+      requestTimeout: settings.requestTimeout,
+      saved: saved.registers,
+      plan: () => turn.plan(),
+      spread: (entry) => this.node.coordinator.groups.spread(entry),
+      mayVote: () => true,
+    });
+    this.node.coordinator.registers = this.registers;
+    this.node.addPart(this.registers);
+    turn.addStage('commands', () => this.registers.flush());
     this.sweeper = new Sweeper(this.store, clock, () => this.node.ready && this.node.topology.n === 1);
     this.reaper = new Reaper(this.store, topology, transport, {
       graceMs,

@@ -72,4 +72,18 @@ export const Message = {
   ReapAsk: 30,
   /** request:u32 count:u16, then of each key yes:u8 */
   ReapAnswer: 31,
+  /**
+   * request:u32 slot:u16 ballot count:u32, then of each key db:u8 key a:u32 b:u32 -- promise that ballot (round:f64 proposer) for the slot's
+   * register; and what do you hold of these keys, of which our records have these digests?
+   */
+  Prepare: 32,
+  /**
+   * request:u32 vote:u8 promised units:u16, then of each ballot length:u32 unit; count:u32, then of each key differs:u8 and, with 1, length:u32
+   * record (`core/register/registers.ts`)
+   */
+  Promise: 33,
+  /** request:u32 slot:u16 ballot unit -- all records of the unit, or none (`core/register/unit.ts`) */
+  Accept: 34,
+  /** request:u32 vote:u8 promised */
+  Accepted: 35,
 } as const;

@@ -2,6 +2,7 @@ import type { Done, StorageEngine } from '../storage/engine.js';
 import { metaKey } from '../storage/key-layout.js';
 import type { SavedSummaries } from '../storage/summaries.js';
 import type { MemberList } from './core/membership.js';
+import { readRegisters, type SavedRegisters } from './core/register/register-rows.js';
 import { FLUSH_ROW } from './keyspace.js';
 import { LIVES_ROW, MEMBERS_ROW, type SavedLives } from './members.js';
 
@@ -15,6 +16,7 @@ export interface SavedFacts {
   readonly marks: readonly number[] | undefined;
   readonly members: MemberList | undefined;
   readonly lives: SavedLives | undefined;
+  readonly registers: SavedRegisters;
   /** Only after a clean stop. */
   readonly summaries: SavedSummaries | undefined;
 }
@@ -27,18 +29,25 @@ export function readFacts(
   const rows = [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, LIVES_ROW, COUNTS_ROW, TREES_ROW];
   engine.getMany(rows, (error, [clock, marks, members, lives, counts, trees]) => {
     if (error) return done(error, undefined);
-    const facts: SavedFacts = {
-      clock: clock === undefined ? 0 : clock.readDoubleBE(0),
-      marks: parse(marks),
-      members: parse(members),
-      lives: parse(lives),
-      summaries: counts === undefined || trees === undefined ? undefined : { counts, trees },
+    readRegisters(engine, (failed, registers) => {
+      if (failed !== null) return done(failed, undefined);
+      finish(registers);
+    });
+    const finish = (registers: SavedRegisters): void => {
+      const facts: SavedFacts = {
+        clock: clock === undefined ? 0 : clock.readDoubleBE(0),
+        marks: parse(marks),
+        members: parse(members),
+        lives: parse(lives),
+        registers,
+        summaries: counts === undefined || trees === undefined ? undefined : { counts, trees },
+      };
+      if (counts === undefined && trees === undefined) return done(null, facts);
+      const batch = engine.batch();
+      batch.del(COUNTS_ROW);
+      batch.del(TREES_ROW);
+      batch.write(false, (failure) => done(failure, failure === null ? facts : undefined));
     };
-    if (counts === undefined && trees === undefined) return done(null, facts);
-    const batch = engine.batch();
-    batch.del(COUNTS_ROW);
-    batch.del(TREES_ROW);
-    batch.write(false, (failure) => done(failure, failure === null ? facts : undefined));
   });
 }
 

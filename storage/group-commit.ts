@@ -35,6 +35,8 @@ interface Group {
   next: number;
   bytes: number;
   readonly rows: Row[];
+  /** The log is synced with it, whatever `syncMode` says. */
+  synced: boolean;
 }
 
 interface Row {
@@ -68,6 +70,7 @@ export class GroupCommit {
   gathering: RecordEntry[] = [];
   private gatheringRows: Row[] = [];
   private gatheringBytes = 0;
+  private gatheringSynced = false;
   /** Made early for what came encoded. */
   private gatheringBatch: WriteBatch | null = null;
   /** Being handed over. */
@@ -132,9 +135,11 @@ export class GroupCommit {
   }
 
   /** See `RecordStore.putRow`. */
-  putRow(key: Buffer, value: Buffer | null): number {
+  putRow(key: Buffer, value: Buffer | null, synced = false): number {
     const isLeaving = this.leaving !== null && this.rowsSeq === this.leaving.seq;
     (isLeaving ? this.leaving!.rows : this.gatheringRows).push({ key, value });
+    if (synced && isLeaving) this.leaving!.synced = true;
+    else if (synced) this.gatheringSynced = true;
     this.host.plan();
     return this.rowsSeq;
   }
@@ -202,11 +207,13 @@ export class GroupCommit {
       next: 0,
       bytes: this.gatheringBytes,
       rows: this.gatheringRows,
+      synced: this.gatheringSynced,
     };
     this.leaving = group;
     this.gathering = [];
     this.gatheringRows = [];
     this.gatheringBytes = 0;
+    this.gatheringSynced = false;
     this.gatheringBatch = null;
     this.host.onCommitBegin(group.seq);
     return group;
@@ -251,7 +258,7 @@ export class GroupCommit {
     return this.keys.write(slot, db, hash, key);
   }
 
-  private write({ seq, batch, entries, rows }: Group): void {
+  private write({ seq, batch, entries, rows, synced }: Group): void {
     this.host.onCommitSent(seq);
     this.leaving = null;
     this.writing = true;
@@ -260,7 +267,7 @@ export class GroupCommit {
       if (row.value === null) batch.del(row.key);
       else batch.put(row.key, row.value);
     }
-    const sync = this.options.syncMode() === 'always';
+    const sync = synced || this.options.syncMode() === 'always';
     batch.write(sync, (error) => {
       // Not before: a sync asked for while this group is being written may reach the log first.
       if (!sync) this.unsynced = true;

@@ -25,6 +25,10 @@ export class RecordEntry {
   verifiedEpoch = 0;
   /** The coordinator's: operations wait for this copy to be read and verified; newcomers queue behind them. */
   gated = false;
+  /** The register's: this node has accepted a record for it and does not know whether it was chosen. */
+  unsettled = false;
+  /** The register's: under which lease of this node a majority was asked for it. */
+  lease = 0;
   /** The coordinator's: what carries the record to the key's other replicas with the next group commit; null = nothing does. */
   replicate: object | null = null;
   /**

@@ -54,6 +54,10 @@ export class RecordStore implements CommitHost {
    * can read it). It reads as an error until something overwrites it, and is told of every time.
    */
   onCorrupt: (row: DataKey, bytes: Buffer | null) => void = () => {};
+  /** A record was put of which a register has yet to find out what came of its last round (`cluster/core/register`). */
+  onUnsettledPut: (entry: RecordEntry) => void = () => {};
+  /** Runs once that is known of an unsettled entry; `settled` is false when it took too long. Perhaps before it returns. */
+  whenRecordSettles: (entry: RecordEntry, run: (settled: boolean) => void) => void = (_, run) => run(true);
   /** Something is put over a damaged record. */
   onHealed: (entry: RecordEntry) => void = () => {};
 
@@ -169,6 +173,7 @@ export class RecordStore implements CommitHost {
     this.cache.replace(entry, record);
     if (entry.corrupt) this.heal(entry);
     this.commits.add(entry, encoded);
+    if (entry.unsettled) this.onUnsettledPut(entry);
   }
 
   /**
@@ -177,6 +182,11 @@ export class RecordStore implements CommitHost {
    */
   putRow(key: Buffer, value: Buffer | null): number {
     return this.commits.putRow(key, value);
+  }
+
+  /** The same for a row that must outlive a loss of power: the group that carries it is synced, and so is all before it. */
+  putSynced(key: Buffer, value: Buffer): number {
+    return this.commits.putRow(key, value, true);
   }
 
   /** Calls back once a group that is not over yet is in the log, or with the error by which it is not. */

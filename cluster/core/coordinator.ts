@@ -29,6 +29,15 @@ export interface CoordinatorOptions {
   readonly requestTimeout: () => number;
 }
 
+/** Where operations go that are linearizable: `register/`. */
+export interface SerialOperations {
+  begin(operation: Operation): void;
+  /** The name of the versions that operations make there. */
+  readonly writer: number;
+  /** The operation that runs there has made a new record of its `index`th key. */
+  write(index: number, record: KeyRecord): void;
+}
+
 const NOBODY_CROWDED: readonly number[] = [];
 
 const TOO_FAR_AHEAD =
@@ -57,6 +66,8 @@ export class Coordinator {
   underWay = 0;
   readonly groups: WriteGroups;
   readonly reads: QuorumReads;
+  /** Runs what is linearizable. */
+  registers: SerialOperations | null = null;
   private readonly gates: Gates;
   /** Reads that saw what is on its way to the log in the group commits `from` to `seq`. */
   private commitWaiters: { from: number; seq: number; operation: Operation }[] = [];
@@ -118,6 +129,8 @@ export class Coordinator {
     operation.pending = 1;
     this.underWay++;
     const topology = this.topology();
+    // With one replica there is nobody to agree with.
+    if (operation.serial && topology.n > 1) return this.registers!.begin(operation);
     if (operation.isWrite) this.fetchForWrite(operation, topology);
     else this.fetchForRead(operation, topology);
     this.fetched(operation);
@@ -161,37 +174,39 @@ export class Coordinator {
     expireAt: number,
     seen: readonly number[] | null = null,
   ): void {
-    const entry = operation.places[index].entry!;
-    const record = entry.record ?? null;
+    const record = operation.record(index);
     const floor = highestHlc(record);
     const hlc = this.hlc.next(this.clock.now(), seen === null ? floor : Math.max(floor, highestOf(seen)));
-    const writer = this.writerOf(entry);
+    const writer = this.writerOf(operation, index);
     const next =
       seen === null
         ? supersede(record, writer, hlc, type, payload, expireAt, this.writers)
         : supersedeSeen(record, seen, writer, hlc, type, payload, expireAt, this.writers);
-    this.replace(operation, entry, next);
+    this.replace(operation, index, next);
   }
 
   /** The same where the version adds `amount` to what is seen of the key, an integer or nothing. The expiry stays. */
   increment(operation: Operation, index: number, amount: Int): void {
-    const entry = operation.places[index].entry!;
-    const record = entry.record ?? null;
+    const record = operation.record(index);
     const hlc = this.hlc.next(this.clock.now(), highestHlc(record));
-    const writer = this.writerOf(entry);
+    const writer = this.writerOf(operation, index);
     const { type, payload, expireAt } = incremented(record, operation.now, writer, hlc, amount, this.writers);
-    this.replace(operation, entry, supersede(record, writer, hlc, type, payload, expireAt, this.writers));
+    this.replace(operation, index, supersede(record, writer, hlc, type, payload, expireAt, this.writers));
   }
 
-  private writerOf({ slot }: RecordEntry): number {
+  private writerOf(operation: Operation, index: number): number {
+    const { entry, slot } = operation.places[index];
+    if (entry === undefined) return this.registers!.writer;
     return this.own.name(this.topology().isHome[slot] === 1);
   }
 
-  private replace(operation: Operation, entry: RecordEntry, next: KeyRecord): void {
+  private replace(operation: Operation, index: number, next: KeyRecord): void {
+    operation.wrote = true;
+    const { entry } = operation.places[index];
+    if (entry === undefined) return this.registers!.write(index, next);
     // First: it may be that what is there has yet to leave with a group of before.
     this.store.put(entry, next);
     this.groups.carry(operation, entry);
-    operation.wrote = true;
   }
 
   /** What counts of a context that a client has given back, for a key that holds `record`; null: it is too far ahead. */
@@ -331,7 +346,7 @@ export class Coordinator {
   }
 
   private mayWrite(entry: RecordEntry, slot: number, topology: Topology): boolean {
-    if (entry.record === undefined) return false;
+    if (entry.record === undefined || entry.unsettled) return false;
     if (topology.n === 1) return true;
     return entry.verifiedEpoch === topology.trustEpoch && topology.firstLive[slot] === topology.self;
   }

@@ -119,7 +119,7 @@ export class KeyRead implements LoadWaiter {
     const { entry } = this;
     if (entry !== undefined) {
       this.answers.push(this.blank(this.self, true));
-      if (entry.record === undefined) this.effects.loadOwn(this, entry);
+      if (entry.record === undefined || entry.unsettled) this.effects.loadOwn(this, entry);
       else this.answers[0].answered = true;
     }
     while (this.answers.length < this.needed) {

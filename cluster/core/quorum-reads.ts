@@ -152,8 +152,15 @@ export class QuorumReads implements ReadEffects {
 
   loadOwn(read: KeyRead, entry: RecordEntry): void {
     read.ownRequest = --this.lastOwn;
-    this.expect(read.ownRequest, read, this.topology().self);
-    this.store.load(entry, read);
+    const { self } = this.topology();
+    this.expect(read.ownRequest, read, self);
+    this.store.whenRecordSettles(entry, (settled) => {
+      if (!settled) {
+        this.ownLoaded(read);
+        read.lost(self);
+      } else if (entry.record === undefined) this.store.load(entry, read);
+      else read.loaded(entry);
+    });
   }
 
   ownLoaded(read: KeyRead): void {

@@ -20,7 +20,7 @@ interface Asked {
 /** The copy is what the disk holds: nothing about it is on its way, or in doubt. */
 export function isSettled(store: RecordStore, entry: RecordEntry): boolean {
   if (entry.record === undefined || entry.unwritten !== null) return false;
-  return entry.dirtySeq <= store.committedSeq && !entry.gated;
+  return entry.dirtySeq <= store.committedSeq && !entry.gated && !entry.unsettled;
 }
 
 /**

@@ -120,9 +120,33 @@ export class Replica {
     if (!body.finished) return false;
     this.counters.readsServed++;
     const entry = this.store.pin(db, slot, key);
+    if (entry.unsettled) this.answerSettled(peer, request, full, entry);
+    else this.answerLoaded(peer, request, full, entry);
+    return true;
+  }
+
+  /** What was chosen, and perhaps acknowledged, must be seen; what was not, must not. */
+  private answerSettled(peer: number, request: number, full: boolean, entry: RecordEntry): void {
+    this.store.whenRecordSettles(entry, (settled) => {
+      if (settled) return this.answerLoaded(peer, request, full, entry);
+      this.failRead(peer, request, false);
+      this.store.unpin(entry);
+    });
+  }
+
+  private answerLoaded(peer: number, request: number, full: boolean, entry: RecordEntry): void {
     if (entry.record !== undefined) this.answerRead(peer, request, full, entry);
     else this.store.load(entry, { loaded: (own) => this.answerRead(peer, request, full, own) });
-    return true;
+  }
+
+  private failRead(peer: number, request: number, isDamaged: boolean): void {
+    const out = this.transport.writer(peer);
+    if (out === undefined) return;
+    out.begin();
+    out.u8(Message.ReadFailed);
+    out.u32(request);
+    out.u8(isDamaged ? 1 : 0);
+    out.end();
   }
 
   /** Gives up on groups begun at `limitMs` or before: their end was lost, and whoever sent them has stopped waiting. */
@@ -280,16 +304,17 @@ export class Replica {
 
   private answerRead(peer: number, request: number, full: boolean, entry: RecordEntry): void {
     const { record } = entry;
+    if (record === undefined) {
+      this.failRead(peer, request, entry.corrupt);
+      this.store.unpin(entry);
+      return;
+    }
     // Before its buffer is asked for: a long one gets another.
-    const length = full && record != null ? this.scratch.encode(record, entry.hash) : 0;
+    const length = full && record !== null ? this.scratch.encode(record, entry.hash) : 0;
     const out = this.transport.writer(peer);
     if (out !== undefined) {
       out.begin();
-      if (record === undefined) {
-        out.u8(Message.ReadFailed);
-        out.u32(request);
-        out.u8(entry.corrupt ? 1 : 0);
-      } else if (full) {
+      if (full) {
         out.u8(Message.ReadRecord);
         out.u32(request);
         out.bytes(this.scratch.buffer, 0, length);

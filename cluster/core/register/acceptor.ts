@@ -1,0 +1,109 @@
+import type { RecordStore } from '../../../storage/record-store.js';
+import { type Ballot, compareBallots, NO_BALLOT, nextBallot } from './ballot.js';
+import type { HeldUnits } from './held-units.js';
+import { checked, promiseRow, promiseValue, type SavedRegisters, unitRow } from './register-rows.js';
+import { decodeUnit, encodeUnit, type Unit } from './unit.js';
+
+/** Units of one slot whose outcome is not known, at most: beyond it this node accepts no more of that slot. */
+const MAX_UNITS = 64;
+
+/**
+ * `yes`: done, and on the disk. `no`: this node has promised `promised`, which is higher. `none`: it has no vote, or its disk failed: as if
+ * it had not answered.
+ */
+export interface Vote {
+  readonly vote: 'yes' | 'no' | 'none';
+  readonly promised: Ballot;
+}
+
+interface Promised {
+  ballot: Ballot;
+  /** What of it the disk has. */
+  safe: Ballot;
+}
+
+/**
+ * One node's votes: an acceptor (Lamport 1998) for the register of each slot it is a home of.
+ *
+ * Promises: a yes is on the disk, synced, before it is said; nothing is accepted below a promise; who accepts a ballot has promised the next
+ * one of the same proposer.
+ */
+export class Acceptor {
+  private readonly promises = new Map<number, Promised>();
+
+  constructor(
+    private readonly store: RecordStore,
+    readonly held: HeldUnits,
+    /** Whether this node knows all that it ever promised and accepted in a slot. */
+    private readonly mayVote: (slot: number) => boolean,
+  ) {}
+
+  /** Takes over what the disk remembers. */
+  restore({ promises, units }: SavedRegisters): void {
+    for (const [slot, ballot] of promises) this.promises.set(slot, { ballot, safe: ballot });
+    for (const { slot, ballot, bytes } of units) {
+      const unit = decodeUnit(bytes, slot, ballot, this.store.writers);
+      if (unit !== undefined) this.held.hold(unit);
+    }
+  }
+
+  promised(slot: number): Ballot {
+    return this.promises.get(slot)?.ballot ?? NO_BALLOT;
+  }
+
+  prepare(slot: number, ballot: Ballot, done: (vote: Vote) => void): void {
+    if (!this.mayVote(slot)) return done(NO_VOTE);
+    const promised = this.promiseOf(slot);
+    const order = compareBallots(ballot, promised.ballot);
+    if (order < 0) return done({ vote: 'no', promised: promised.ballot });
+    promised.ballot = ballot;
+    if (compareBallots(promised.safe, ballot) >= 0) return done({ vote: 'yes', promised: ballot });
+    this.persist(slot, promised, done);
+  }
+
+  accept(unit: Unit, done: (vote: Vote) => void): void {
+    const { slot, ballot } = unit;
+    if (!this.mayVote(slot)) return done(NO_VOTE);
+    const promised = this.promiseOf(slot);
+    if (compareBallots(ballot, promised.ballot) < 0) return done({ vote: 'no', promised: promised.ballot });
+    if (this.held.of(slot).length >= MAX_UNITS) return done(NO_VOTE);
+    promised.ballot = nextBallot(ballot);
+    // The row first: the unit may be put away, and its row be deleted, before `hold` returns.
+    this.store.putSynced(unitRow(unit), checked(encodeUnit(unit, this.store.writers)));
+    this.held.hold(unit);
+    this.persist(slot, promised, done);
+  }
+
+  /** Nothing below this is promised or accepted any more, and the unit is kept: another acceptor's memory in place of one that was lost. */
+  adopt(slot: number, ballot: Ballot, units: readonly Unit[]): void {
+    const promised = this.promiseOf(slot);
+    if (compareBallots(ballot, promised.ballot) > 0) promised.ballot = ballot;
+    this.store.putSynced(promiseRow(slot), promiseValue(promised.ballot));
+    for (const unit of units) {
+      if (this.held.has(unit)) continue;
+      this.store.putSynced(unitRow(unit), checked(encodeUnit(unit, this.store.writers)));
+      this.held.hold(unit);
+    }
+  }
+
+  private promiseOf(slot: number): Promised {
+    let promised = this.promises.get(slot);
+    if (promised === undefined) {
+      promised = { ballot: NO_BALLOT, safe: NO_BALLOT };
+      this.promises.set(slot, promised);
+    }
+    return promised;
+  }
+
+  private persist(slot: number, promised: Promised, done: (vote: Vote) => void): void {
+    const { ballot } = promised;
+    const seq = this.store.putSynced(promiseRow(slot), promiseValue(ballot));
+    this.store.whenOver(seq, (error) => {
+      if (error !== null) return done(NO_VOTE);
+      if (compareBallots(promised.safe, ballot) < 0) promised.safe = ballot;
+      done({ vote: 'yes', promised: ballot });
+    });
+  }
+}
+
+const NO_VOTE: Vote = { vote: 'none', promised: NO_BALLOT };

@@ -1,0 +1,113 @@
+import type { KeyRecord } from '../../../storage/record.js';
+import type { RecordEntry } from '../../../storage/record-cache.js';
+import type { Operation } from '../operation.js';
+import { highestHlc, seenOf } from '../version.js';
+import type { LeaderWorld } from './leader-world.js';
+import type { UnitKey } from './unit.js';
+
+/** An operation on its way through a register. */
+export interface Task {
+  readonly operation: Operation;
+  /** Of its places, in their order, pinned. */
+  readonly entries: readonly RecordEntry[];
+  /** It is known not to write. */
+  readsOnly: boolean;
+  /** A majority has confirmed the lease since it came. */
+  confirmed: boolean;
+}
+
+const TOO_FAR_AHEAD =
+  "NOQUORUM the key's newest version is further ahead of this node's clock than max-clock-drift; the write was not applied";
+const TOO_LATE = 'NOQUORUM its turn did not come in time';
+
+/**
+ * Operations that run one after the other on the records a leader holds, each on what those before it have made. Nothing they write is seen
+ * by anybody else before the round that proposes it is over.
+ */
+export class Batch {
+  /** What the round has to propose. */
+  readonly written = new Map<RecordEntry, UnitKey>();
+  /** Whose outcome is that of the round; with nothing written they can be told at once. */
+  readonly waiting: Task[] = [];
+  /** They changed nothing, and are to run again on what a majority has confirmed. */
+  readonly again: Task[] = [];
+  private running: { task: Task; wrote: boolean } | undefined;
+
+  constructor(
+    private readonly world: LeaderWorld,
+    private readonly tasks: readonly Task[],
+  ) {}
+
+  /** `unstable`: what of it is told must be held by a majority first. */
+  run(unstable: ReadonlySet<RecordEntry>): void {
+    const idle: Task[] = [];
+    for (const task of this.tasks) {
+      const refusal = this.refusal(task);
+      if (refusal !== null) this.world.end(task, refusal);
+      else if (this.runOne(task)) this.waiting.push(task);
+      else idle.push(task);
+    }
+    for (const task of idle) this.place(task, unstable);
+  }
+
+  /** The operation that runs has made a new record, of one version of its own above all others. */
+  write(index: number, record: KeyRecord): void {
+    const { task } = this.running!;
+    const { db, key } = task.entries[index];
+    const { writer } = this.world.name;
+    this.written.set(task.entries[index], { db, key, record, writer, hlc: seenOf(record.context, writer) });
+    task.operation.places[index].found = record;
+    this.running!.wrote = true;
+  }
+
+  private runOne(task: Task): boolean {
+    const { operation, entries } = task;
+    for (let i = 0; i < entries.length; i++) {
+      operation.places[i].entry = undefined;
+      operation.places[i].found = this.view(entries[i]);
+    }
+    operation.wrote = false;
+    this.running = { task, wrote: false };
+    this.world.runs(this, operation);
+    const { wrote } = this.running;
+    this.running = undefined;
+    return wrote;
+  }
+
+  private place(task: Task, unstable: ReadonlySet<RecordEntry>): void {
+    const { confirmed, entries } = task;
+    // What it has seen is proposed here, or is what the proposed takes the place of.
+    if (entries.every((entry) => this.written.has(entry))) this.waiting.push(task);
+    else if (!confirmed) {
+      task.readsOnly = true;
+      this.again.push(task);
+    } else {
+      for (const entry of entries) if (unstable.has(entry)) this.keep(entry);
+      this.waiting.push(task);
+    }
+  }
+
+  /** What is there is proposed as it is, so that whoever reads next cannot miss what was told. */
+  private keep(entry: RecordEntry): void {
+    const { record } = entry;
+    if (record == null || this.written.has(entry)) return;
+    const [newest] = record.siblings;
+    if (newest === undefined) return;
+    const { writer, hlc } = newest;
+    this.written.set(entry, { db: entry.db, key: entry.key, record, writer, hlc });
+  }
+
+  private refusal({ operation, entries }: Task): string | null {
+    const { world } = this;
+    if (operation.deadline <= world.elapsedMs())
+      return `${TOO_LATE}; ${operation.isWrite ? 'the write was not applied' : 'nothing was read'}`;
+    const now = world.now();
+    for (const entry of entries)
+      if (!world.hlc.observe(highestHlc(entry.record ?? null), now)) return TOO_FAR_AHEAD;
+    return null;
+  }
+
+  private view(entry: RecordEntry): KeyRecord | null {
+    return this.written.get(entry)?.record ?? entry.record ?? null;
+  }
+}

@@ -1,0 +1,119 @@
+import zlib from 'node:zlib';
+import type { StorageEngine } from '../../../storage/engine.js';
+import { SLOTS } from '../../../storage/key-layout.js';
+import type { Ballot } from './ballot.js';
+import type { Unit } from './unit.js';
+
+/**
+ *     'p' slot:u16                        -> crc:u32 round:f64 proposer: what this node has promised
+ *     'u' slot:u16 round:f64 proposer     -> crc:u32 unit: what it has accepted and does not know the outcome of
+ */
+const PROMISE = 0x70;
+const UNIT = 0x75;
+const CRC_BYTES = 4;
+const ROWS_PER_STEP = 512;
+
+export function promiseRow(slot: number): Buffer {
+  return Buffer.from([PROMISE, slot >> 8, slot & 0xff]);
+}
+
+export function unitRow({ slot, ballot }: Pick<Unit, 'slot' | 'ballot'>): Buffer {
+  const out = Buffer.alloc(11 + ballot.proposer.length);
+  out[0] = UNIT;
+  out.writeUInt16BE(slot, 1);
+  out.writeDoubleBE(ballot.round, 3);
+  out.latin1Write(ballot.proposer, 11);
+  return out;
+}
+
+export function promiseValue({ round, proposer }: Ballot): Buffer {
+  const body = Buffer.alloc(8 + proposer.length);
+  body.writeDoubleBE(round, 0);
+  body.latin1Write(proposer, 8);
+  return checked(body);
+}
+
+/** The row with its checksum in front. */
+export function checked(body: Buffer): Buffer {
+  const head = Buffer.alloc(CRC_BYTES);
+  head.writeUInt32BE(zlib.crc32(body));
+  return Buffer.concat([head, body]);
+}
+
+export interface SavedUnit {
+  readonly slot: number;
+  readonly ballot: Ballot;
+  readonly bytes: Buffer;
+}
+
+/** What the disk remembers of this node's part in registers. */
+export interface SavedRegisters {
+  readonly promises: ReadonlyMap<number, Ballot>;
+  readonly units: readonly SavedUnit[];
+  /** Slots with a row that is damaged: nobody knows what was promised there. */
+  readonly damaged: ReadonlySet<number>;
+}
+
+export const NO_REGISTERS: SavedRegisters = { promises: new Map(), units: [], damaged: new Set() };
+
+/** Reads all of it at the start: a row per slot at most, and few units. */
+export function readRegisters(
+  engine: StorageEngine,
+  done: (error: Error | null, saved: SavedRegisters) => void,
+): void {
+  const promises = new Map<number, Ballot>();
+  const units: SavedUnit[] = [];
+  const damaged = new Set<number>();
+  walk(engine, PROMISE, promiseVisitor(promises, damaged), (error) => {
+    if (error !== null) return done(error, NO_REGISTERS);
+    walk(engine, UNIT, unitVisitor(units, damaged), (failure) => done(failure, { promises, units, damaged }));
+  });
+}
+
+type Visitor = (key: Buffer, value: Buffer) => void;
+
+function promiseVisitor(promises: Map<number, Ballot>, damaged: Set<number>): Visitor {
+  return (key, value) => {
+    if (key.length !== 3) return;
+    const slot = key.readUInt16BE(1);
+    const body = bodyOf(value);
+    if (slot >= SLOTS) return;
+    if (body === undefined || body.length < 8) damaged.add(slot);
+    else promises.set(slot, { round: body.readDoubleBE(0), proposer: body.latin1Slice(8) });
+  };
+}
+
+function unitVisitor(units: SavedUnit[], damaged: Set<number>): Visitor {
+  return (key, value) => {
+    if (key.length < 11) return;
+    const slot = key.readUInt16BE(1);
+    const body = bodyOf(value);
+    if (slot >= SLOTS) return;
+    const ballot = { round: key.readDoubleBE(3), proposer: key.latin1Slice(11) };
+    if (body === undefined) damaged.add(slot);
+    else units.push({ slot, ballot, bytes: body });
+  };
+}
+
+function bodyOf(value: Buffer): Buffer | undefined {
+  if (value.length < CRC_BYTES) return undefined;
+  const body = value.subarray(CRC_BYTES);
+  return zlib.crc32(body) === value.readUInt32BE(0) ? body : undefined;
+}
+
+function walk(
+  engine: StorageEngine,
+  prefix: number,
+  visit: Visitor,
+  done: (error: Error | null) => void,
+): void {
+  const rows = engine.iterate({ from: Buffer.from([prefix]), to: Buffer.from([prefix + 1]) });
+  const step = (): void => {
+    rows.next(ROWS_PER_STEP, (error, entries) => {
+      for (const { key, value } of entries) visit(key, value);
+      if (error === null && entries.length === ROWS_PER_STEP) step();
+      else rows.close(() => done(error));
+    });
+  };
+  step();
+}
