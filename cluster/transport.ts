@@ -25,7 +25,10 @@ export type DialOutcome =
   | { readonly kind: 'self' }
   /** Another process runs with our node id: a copied data folder. It is not dialled again. */
   | { readonly kind: 'twin' }
+  /** The node at this address will not talk to us. */
   | { readonly kind: 'refused'; readonly nodeId: NodeIdHex; readonly reason: string }
+  /** We will not talk to the node at this address, by the verdict on its greeting. */
+  | { readonly kind: 'unwanted'; readonly nodeId: NodeIdHex; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 
 export interface TransportHandlers {

@@ -149,6 +149,29 @@ it('a record that was damaged on the disk and sound in the cache is in the tree 
   expect(world.checker.violations).toEqual([]);
 });
 
+// Swarm seed 102675: the node that turned the other away took the refusal for its own, and started again for ever, each time sooner than
+// the other came to be told.
+it.each([1, 2, 3, 4])(
+  'seed %i: a node is told that its folder is old, not whoever finds that out',
+  (seed) => {
+    const world = new SimWorld(seed, 3);
+    world.form();
+    const [first, ...others] = replicas(world);
+    first.takeBackup();
+    for (let life = 0; life < 3; life++) {
+      first.crash();
+      first.start();
+      world.runFor(LONG_MS);
+    }
+    first.crash(true);
+    first.restoreBackup();
+    for (const node of others) node.crash();
+    world.startAll();
+    expect(world.runUntil(() => world.whole)).toBe(true);
+    expect(others.map(({ incarnation }) => incarnation)).toEqual([1, 1]);
+  },
+);
+
 /** As they were when they were found; what has changed since may have led their runs elsewhere. */
 it.each([
   [

@@ -163,7 +163,7 @@ export class SimTransport implements Transport {
     if (parcel.kind === 'frame') this.deliver(connection, end, parcel.bytes);
     else if (parcel.kind === 'welcome') this.welcomed(connection, end, nodeId, parcel.hello);
     else if (parcel.kind === 'accept') this.raise(connection, end);
-    else if (parcel.kind === 'refuse') this.refused(connection, end, nodeId, parcel.reason);
+    else if (parcel.kind === 'refuse') this.refused(connection, end, 'refused', nodeId, parcel.reason);
     else this.network.close(connection, end, 'closed by the other side');
   }
 
@@ -185,7 +185,7 @@ export class SimTransport implements Transport {
 
   private welcomed(connection: Connection, end: End, nodeId: NodeIdHex, hello: Buffer): void {
     const reason = this.greeted(end, nodeId, hello);
-    if (reason !== null) return this.refused(connection, end, nodeId, reason);
+    if (reason !== null) return this.refused(connection, end, 'unwanted', nodeId, reason);
     const target = this.targets.get(end.dialled);
     if (target !== undefined) {
       target.nodeId = nodeId;
@@ -206,10 +206,16 @@ export class SimTransport implements Transport {
     this.handlers.onUp(end.peer);
   }
 
-  private refused(connection: Connection, end: End, nodeId: NodeIdHex, reason: string): void {
+  private refused(
+    connection: Connection,
+    end: End,
+    kind: 'refused' | 'unwanted',
+    nodeId: NodeIdHex,
+    reason: string,
+  ): void {
     end.refused = true;
     this.network.close(connection, end, reason);
-    this.failed(end.dialled, { kind: 'refused', nodeId, reason });
+    this.failed(end.dialled, { kind, nodeId, reason });
   }
 
   private deliver(connection: Connection, end: End, bytes: Buffer): void {

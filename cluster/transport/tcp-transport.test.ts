@@ -195,6 +195,17 @@ describe('admission', () => {
     await connected(a, b);
   });
 
+  it.each([
+    ['a', 'b'],
+    ['b', 'a'],
+  ])('who refuses is not taken for who is refused (%s dials)', async (dialling, listening) => {
+    const [a, b] = [await node(dialling), await node(listening)];
+    a.verdict = () => ({ accept: false, reason: 'its data folder is older' });
+    a.transport.connect(b.address);
+    await until('a has turned it away', () => a.count('dial unwanted') > 1);
+    expect(a.count('dial refused')).toBe(0);
+  });
+
   it('reports an address where nobody answers, or that is none, and keeps trying the first', async () => {
     const a = await node('a');
     const gone = await node('b');

@@ -189,7 +189,7 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
         { address, node: this.nodeId },
         'another process has this node id: a copied data folder',
       );
-    } else if (outcome.kind === 'failed' || outcome.kind === 'refused') {
+    } else if (outcome.kind !== 'up' && outcome.kind !== 'self') {
       this.quietLog.warn(
         'dial',
         { address, reason: outcome.reason },
@@ -282,7 +282,7 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
     }
     const verdict = this.handlers.onHello(link.nodeId, payload);
     if (!verdict.accept) {
-      this.noteRefusal(link, verdict.reason, 'refused a node');
+      this.noteRefusal(link, 'unwanted', verdict.reason, 'refused a node');
       link.closeWith(Control.Refuse, verdict.reason);
       return;
     }
@@ -320,13 +320,13 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
   }
 
   private refused(link: Link, reason: string): void {
-    this.noteRefusal(link, reason, 'a node refused us');
+    this.noteRefusal(link, 'refused', reason, 'a node refused us');
     link.close(`refused: ${reason}`);
   }
 
-  private noteRefusal(link: Link, reason: string, text: string): void {
+  private noteRefusal(link: Link, kind: 'refused' | 'unwanted', reason: string, text: string): void {
     this.counters.refused++;
-    this.outcomes.set(link, { kind: 'refused', nodeId: link.nodeId, reason });
+    this.outcomes.set(link, { kind, nodeId: link.nodeId, reason });
     this.quietLog.warn('refusal', { node: link.nodeId, address: link.remote, reason }, text);
   }
 
