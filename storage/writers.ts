@@ -30,6 +30,11 @@ export class WriterTable {
     return index;
   }
 
+  /** Whether the writer with these 18 bytes (latin1) has a number. */
+  has(id: string): boolean {
+    return this.indexes.has(id);
+  }
+
   /** The number of the writer whose id stands at `offset`: no string is made for one already known. */
   indexAt(bytes: Buffer, offset: number): number {
     const { rawIds } = this;

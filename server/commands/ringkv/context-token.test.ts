@@ -55,6 +55,14 @@ describe('a context token', () => {
     );
   });
 
+  it('teaches a node without a secret no writers', () => {
+    const others = new WriterTable();
+    others.index(writers.id(nodes[1]));
+    const token = encodeToken([nodes[0], 5, nodes[1], 6], OF, '', writers);
+    expect(decodeToken(token, OF, '', others)).toEqual([0, 6]);
+    expect(others.has(writers.id(nodes[0]))).toBe(false);
+  });
+
   it('that is any text is refused', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, unit: 'binary' }), (text) => {

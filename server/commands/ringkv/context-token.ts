@@ -7,7 +7,7 @@ import { WRITER_BYTES, type WriterTable } from '../../../storage/writers.js';
  *     base64url( u8 format | per writer: 18 bytes id, f64 hlc | 8 bytes of an HMAC over all of that, database and key )
  *
  * The HMAC's key is the cluster's secret: a token that is garbled, made up, or of another key is refused by every node. A node
- * alone has no secret; it takes nothing on trust from a token (`cluster/core/seen.ts`).
+ * alone may have no secret; it takes nothing on trust from a token (`cluster/core/seen.ts`), and remembers no writer because of one.
  */
 const FORMAT = 1;
 const ENTRY_BYTES = WRITER_BYTES + 8;
@@ -59,7 +59,8 @@ export function decodeToken(
   for (let at = 1; at < bodyBytes; at += ENTRY_BYTES) {
     const hlc = bytes.readDoubleBE(at + WRITER_BYTES);
     if (!Number.isSafeInteger(hlc) || hlc <= 0) return undefined;
-    context.push(writers.indexAt(bytes, at), hlc);
+    if (secret !== '' || writers.has(bytes.latin1Slice(at, at + WRITER_BYTES)))
+      context.push(writers.indexAt(bytes, at), hlc);
   }
   return isOrdered(context, writers) ? context : undefined;
 }
