@@ -2,6 +2,8 @@ import { expect, it } from 'vitest';
 import { fnv1a } from '../../storage/writers.js';
 import { ALL } from '../core/levels.js';
 import { slotOf } from '../core/slot.js';
+import { Message } from '../messages.js';
+import { LENGTH_BYTES } from '../transport/limits.js';
 import { judge } from './judgement.js';
 import { runSeed } from './run-seed.js';
 import { WORLD_BEGINS } from './sim-clock.js';
@@ -148,6 +150,33 @@ it('a record that was damaged on the disk and sound in the cache is in the tree 
   judge(world);
   expect(world.checker.violations).toEqual([]);
 });
+
+// Swarm seed 102120, where a new disk's node was meant, and one such word was lost.
+it.each([false, true])(
+  'a node that has lost its disk (%s) is used although nobody hears it say that it serves',
+  (lost) => {
+    const world = new SimWorld(1, 3);
+    world.form();
+    const [first] = replicas(world);
+    first.crash();
+    if (lost) first.loseDisk();
+    world.runFor(LONG_MS);
+    world.network.meddle = (frame) => without(Message.News, frame);
+    first.start();
+    expect(world.runUntil(() => world.whole)).toBe(true);
+  },
+);
+
+/** The frame without its messages of this type. */
+function without(type: number, frame: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at < frame.length; ) {
+    const end = at + LENGTH_BYTES + frame.readUInt32BE(at);
+    if (frame[at + LENGTH_BYTES] !== type) kept.push(frame.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(kept);
+}
 
 // Swarm seed 102675: the node that turned the other away took the refusal for its own, and started again for ever, each time sooner than
 // the other came to be told.
