@@ -211,6 +211,20 @@ describe('a replica that lets a read wait', () => {
   });
 });
 
+it('a replica that has fallen silent since a read began is not asked, although it is connected', () => {
+  bench = new CoreBench(5);
+  const { read, homes } = foreign();
+  const lose = (peer: number): void => {
+    bench.topology.setAlive(peer, false);
+    bench.coordinator.peerDown(peer);
+  };
+  lose(homes[2]);
+  bench.sent();
+  lose(homes[1]);
+  expect(readsIn(bench.sent()).map(({ peer }) => peer)).not.toContain(homes[2]);
+  expect(read.ends).toEqual([expect.stringMatching(/^NOQUORUM . of 2 needed replicas answered/)]);
+});
+
 describe('nobody is asked in addition', () => {
   it('when every replica has to answer anyway', () => {
     bench.inCache('k', bench.record('a', 1));

@@ -132,6 +132,7 @@ export class QuorumReads implements ReadEffects {
   // --- effects of a read ---
 
   ask(read: KeyRead, peer: number, full: boolean): boolean {
+    if (!this.isUsable(peer)) return false;
     const out = this.transport.writer(peer);
     if (out === undefined) {
       if (this.transport.isUp(peer)) read.crowded = true;
@@ -189,6 +190,7 @@ export class QuorumReads implements ReadEffects {
   }
 
   confirm(read: KeyRead, replica: number, record: KeyRecord): boolean {
+    if (!this.isUsable(replica)) return false;
     this.counters.repairs++;
     const id = this.takeId();
     let out = this.transport.writer(replica);
@@ -266,6 +268,11 @@ export class QuorumReads implements ReadEffects {
       this.latency.excuse(peer);
       read.expire();
     }
+  }
+
+  /** Who is silent may still be connected, and of whom nothing is expected any more nobody says later that it is lost. */
+  private isUsable(peer: number): boolean {
+    return this.topology().alive[peer] === 1;
   }
 
   private expect(id: number, read: KeyRead, peer: number): void {

@@ -53,6 +53,24 @@ describe('a write of which a home replica is down', () => {
     expect([...bench.hints.kept]).toEqual([`${second} k`]);
   });
 
+  it('is not sent to a home replica that has fallen silent since it was made, although that is connected', () => {
+    const [second, third] = others();
+    const first = send('k');
+    for (const peer of [second, third]) bench.coordinator.groups.acknowledged(peer, first.group, true);
+    bench.disk.settle();
+    const write = bench.begin('k', 'w');
+    bench.topology.setAlive(third, false);
+    bench.coordinator.peerDown(third);
+    bench.disk.endTurn();
+    const sent = bench.sent();
+    expect(sent.map(({ peer }) => peer)).toEqual([second, second]);
+    expect([...bench.hints.kept]).toEqual([`${third} k`]);
+    bench.coordinator.groups.acknowledged(second, sent[1].id, true);
+    bench.disk.settle();
+    expect(write.ends).toEqual([null]);
+    expect(bench.coordinator.inFlight).toBe(0);
+  });
+
   it('leaves a hint here for a home replica that dies before it confirms, or never answers', () => {
     const [second, third] = others();
     send('k');

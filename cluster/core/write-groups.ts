@@ -204,7 +204,7 @@ export class WriteGroups {
     bytes: Buffer,
     length: number,
   ): void {
-    const out = this.hasRoom(peer) ? this.transport.writer(peer) : undefined;
+    const out = this.isOpen(peer) ? this.transport.writer(peer) : undefined;
     if (out === undefined) return;
     out.begin();
     out.u8(place === null ? Message.Write : Message.WriteHinted);
@@ -218,7 +218,7 @@ export class WriteGroups {
   }
 
   private sendEnd(group: WriteGroup, peer: number): void {
-    const out = this.hasRoom(peer) ? this.transport.writer(peer) : undefined;
+    const out = this.isOpen(peer) ? this.transport.writer(peer) : undefined;
     this.open[peer] = (this.open[peer] ?? 0) + 1;
     if (out !== undefined) {
       out.begin();
@@ -230,8 +230,9 @@ export class WriteGroups {
     this.answer(group, peer, false);
   }
 
-  private hasRoom(peer: number): boolean {
-    return (this.open[peer] ?? 0) < MAX_OPEN_PER_PEER;
+  /** Who has fallen silent since the group was begun may still be connected, but nobody says any more that it is lost. */
+  private isOpen(peer: number): boolean {
+    return this.topology().alive[peer] === 1 && (this.open[peer] ?? 0) < MAX_OPEN_PER_PEER;
   }
 
   private answer(group: WriteGroup, peer: number, ok: boolean): void {
