@@ -1,6 +1,6 @@
 import { type KeyRecord, STRING, TOMBSTONE } from '../../storage/record.js';
 import { WriterTable, writerId } from '../../storage/writers.js';
-import { discardSeen, highestHlc, merge, supersede, supersedeSeen } from './version.js';
+import { highestHlc, merge, supersede, supersedeSeen } from './version.js';
 
 /**
  * The deliberately dumb twin of a record: every dot it has seen, and those of them that are alive. No clocks, no order, no
@@ -58,11 +58,7 @@ export function play(script: readonly Step[]): History {
       next = write(own, writers.index(id), step.ahead, step.dead, writers);
     } else if (step.kind === 'put') {
       const seen = moments.length === 0 ? NOTHING : moments[step.from % moments.length];
-      const rest = discard(own ?? NOTHING, seen, writers);
-      next =
-        step.dead && rest.twin.live.size > 0
-          ? rest
-          : put(own ?? NOTHING, seen, writers.index(id), step.ahead, step.dead, writers);
+      next = put(own ?? NOTHING, seen, writers.index(id), step.ahead, step.dead, writers);
     } else {
       if (moments.length === 0) continue;
       const other = moments[step.from % moments.length];
@@ -107,20 +103,15 @@ export function put(
   const hlc = Math.max(highestHlc(own.record), highestHlc(seen.record)) + 1 + ahead;
   const dot = `${writers.id(writer)}@${hlc}`;
   const { context } = seen.record;
-  const rest = discard(own, seen, writers).twin;
+  const rest = [...own.twin.live].filter((one) => !seen.twin.seen.has(one));
   return {
     record: dead
       ? supersedeSeen(own.record, context, writer, hlc, TOMBSTONE, '', 0, writers)
       : supersedeSeen(own.record, context, writer, hlc, STRING, dot, 0, writers),
-    twin: { seen: new Set([...rest.seen, dot]), live: new Set([...rest.live, dot]) },
-  };
-}
-
-function discard(own: Moment, seen: Moment, writers: WriterTable): Moment {
-  const live = [...own.twin.live].filter((dot) => !seen.twin.seen.has(dot));
-  return {
-    record: discardSeen(own.record, seen.record.context, writers),
-    twin: { seen: new Set([...own.twin.seen, ...seen.twin.seen]), live: new Set(live) },
+    twin: {
+      seen: new Set([...own.twin.seen, ...seen.twin.seen, dot]),
+      live: new Set(dead && rest.length > 0 ? rest : [...rest, dot]),
+    },
   };
 }
 

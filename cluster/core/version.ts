@@ -81,7 +81,8 @@ export function supersede(
 
 /**
  * A record in which one new version has taken the place of what `seen` covers, and of nothing else: the rest stays beside it
- * (dvvset's `update`). `hlc` is above all that the record and `seen` know of. A delete leaves a tombstone only where nothing else is left.
+ * (dvvset's `update`). `hlc` is above all that the record and `seen` know of. A delete leaves a tombstone only where nothing else is
+ * left; otherwise its dot names no version, and whoever has seen it knows what is gone.
  */
 export function supersedeSeen(
   record: KeyRecord | null,
@@ -94,20 +95,14 @@ export function supersedeSeen(
   writers: WriterTable,
 ): KeyRecord {
   const rest = discardSeen(record, seen, writers);
-  if (type === TOMBSTONE && rest.siblings.length > 0) return rest;
+  const context = advanced(rest.context, writer, hlc, writers);
+  if (type === TOMBSTONE && rest.siblings.length > 0) return new NewRecord(context, rest.siblings);
   const version: Version = { writer, hlc, type, expireAt, payload };
-  return new NewRecord(advanced(rest.context, writer, hlc, writers), [version, ...rest.siblings]);
+  return new NewRecord(context, [version, ...rest.siblings]);
 }
 
-/**
- * The record without what `seen` covers, perhaps without any version. It needs no dot of its own: who still holds what is gone learns
- * from the context that it was seen.
- */
-export function discardSeen(
-  record: KeyRecord | null,
-  seen: readonly number[],
-  writers: WriterTable,
-): KeyRecord {
+/** The record without what `seen` covers, perhaps without any version. */
+function discardSeen(record: KeyRecord | null, seen: readonly number[], writers: WriterTable): KeyRecord {
   if (record === null) return new NewRecord(seen, []);
   const rest = record.siblings.filter((version) => !covers(seen, version));
   return new NewRecord(joinContexts(record.context, seen, writers), rest);
