@@ -1,5 +1,6 @@
-import { STRING, TOMBSTONE, type Version, visible } from '../../storage/record.js';
+import { STRING, TOMBSTONE, type Version, type VersionType, visible } from '../../storage/record.js';
 import type { Coordinator } from '../core/coordinator.js';
+import { unchanged } from '../core/increment.js';
 import { type Level, SERIAL } from '../core/levels.js';
 import { Operation } from '../core/operation.js';
 import { slotOf } from '../core/slot.js';
@@ -9,7 +10,7 @@ import { type Step, takeStep } from './linearizability/step.js';
 import { dotOf, type Sight, sightOf } from './sight.js';
 
 /** What a client may ask for. `flush` and `scan` are about the whole keyspace, the others about their keys. */
-export type RequestKind = 'get' | 'set' | 'expiring' | 'del' | 'incr' | 'step' | 'flush' | 'scan';
+export type RequestKind = 'get' | 'set' | 'expiring' | 'del' | 'incr' | 'keep' | 'step' | 'flush' | 'scan';
 
 /** What a simulated client asks for; as JSON it goes to the coordinator. */
 export interface Request {
@@ -47,6 +48,8 @@ export interface Outcome {
 export function failed(failure: string): Outcome {
   return { failure, dots: [], sights: [] };
 }
+
+const DAY_MS = 86_400_000;
 
 /** One request under way on the node that coordinates it: the simulator's counterpart of a command. */
 export class SimCall extends Operation {
@@ -94,6 +97,7 @@ export class SimCall extends Operation {
       else if (kind === 'set') this.write(i, STRING, value, 0);
       else if (kind === 'expiring') this.write(i, STRING, value, this.now + ttlMs);
       else if (kind === 'incr') this.increment(i);
+      else if (kind === 'keep' && present !== undefined) this.keep(i);
       else if (present !== undefined) this.write(i, TOMBSTONE, '', 0);
     }
   }
@@ -119,12 +123,7 @@ export class SimCall extends Operation {
     return shown !== undefined && dotOf(this.sight(0).siblings[0]) === step.version;
   }
 
-  private write(
-    index: number,
-    type: typeof STRING | typeof TOMBSTONE,
-    payload: string,
-    expireAt: number,
-  ): void {
+  private write(index: number, type: VersionType, payload: string, expireAt: number): void {
     this.make(index, expireAt, () => this.coordinatorOfRecords.write(this, index, type, payload, expireAt));
   }
 
@@ -139,6 +138,12 @@ export class SimCall extends Operation {
     const after = this.sight(index);
     this.checker.made(this.places[index].key, before, after, expireAt);
     this.dots.push(dotOf(after.siblings[0]));
+  }
+
+  /** As EXPIRE does, with a time far away. */
+  private keep(index: number): void {
+    const { type, payload } = unchanged(this.record(index)!, this.now, this.coordinatorOfRecords.writers);
+    this.write(index, type, payload, this.now + DAY_MS);
   }
 
   private visible(index: number): Version | undefined {

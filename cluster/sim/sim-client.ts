@@ -86,7 +86,7 @@ export class SimClient implements BusyClient {
     const kind = this.chooseKind();
     if (kind === 'once') return { kind: 'set', keys: [`once.${value}`], value, level };
     if (kind === 'pair') return { kind: 'set', keys: [`${key}{tag}`, 'other{tag}'], value, level };
-    if (kind === 'incr') return { kind, keys: [`${key}.count`], value: '', level };
+    if (kind === 'incr' || kind === 'keep') return { kind, keys: [`${key}.count`], value: '', level };
     if (kind === 'expiring')
       return { kind, keys: [key], value, level, ttlMs: Math.floor(random.between(1, 20_000)) };
     if (kind === 'set') return { kind, keys: [key], value, level };

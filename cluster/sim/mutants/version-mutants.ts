@@ -1,9 +1,11 @@
-import type { KeyRecord } from '../../../storage/record.js';
+import { type KeyRecord, STRING, visible } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { RecordStore } from '../../../storage/record-store.js';
 import { ClockGuard } from '../../core/clock-guard.js';
+import { Coordinator } from '../../core/coordinator.js';
 import { HybridClock } from '../../core/hlc.js';
 import { Lives } from '../../core/lives.js';
+import type { Operation } from '../../core/operation.js';
 import { OwnWriters } from '../../core/own-writers.js';
 import type { SimWorld } from '../sim-world.js';
 import { type Mutant, replace } from './mutant.js';
@@ -15,6 +17,22 @@ export const versionMutants: readonly Mutant[] = [
     mistake: 'of concurrent versions only the newest is kept, as by the clock on the wall',
     faults: ['partition', 'partial partition'],
     make: () => changeRecords(({ context, siblings }) => ({ context, siblings: siblings.slice(0, 1) })),
+  },
+  {
+    name: 'increments by newest wins',
+    mistake: 'an increment writes the sum as a value, of which the newest wins',
+    faults: ['partition', 'partial partition'],
+    plan: { mix: { incr: 10, get: 1 }, settings: { sloppy: true } },
+    make: () =>
+      replace<Coordinator, [Operation, number, number], void>(
+        Coordinator.prototype,
+        'increment',
+        () =>
+          function (operation, index, amount) {
+            const value = visible(operation.record(index), operation.now, this.writers)?.payload ?? '0';
+            this.write(operation, index, STRING, String(Number(value) + amount), 0);
+          },
+      ),
   },
   {
     name: 'wrong order',
