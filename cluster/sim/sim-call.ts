@@ -41,6 +41,8 @@ export interface Outcome {
   readonly sights: readonly Sight[];
   /** What a scan found. */
   readonly scanned?: readonly string[];
+  /** The keys a step changed, beside `dots`: it may leave some of its keys alone. */
+  readonly changed?: readonly string[];
   /** What came of a step. */
   readonly answer?: Required<Answer>;
 }
@@ -54,6 +56,7 @@ const DAY_MS = 86_400_000;
 /** One request under way on the node that coordinates it: the simulator's counterpart of a command. */
 export class SimCall extends Operation {
   private dots: string[] = [];
+  private changed: string[] = [];
   private sights: Sight[] = [];
   private answer: Required<Answer> | undefined;
   private finished = false;
@@ -76,6 +79,7 @@ export class SimCall extends Operation {
 
   run(): void {
     this.dots = [];
+    this.changed = [];
     this.sights = [];
     if (this.request.step === undefined) this.runSimple();
     else this.runStep(this.request.step);
@@ -85,8 +89,8 @@ export class SimCall extends Operation {
     const { keys } = this.request;
     if (this.finished) this.checker.violation(`an operation on ${keys} finished twice`, keys[0]);
     this.finished = true;
-    const { dots, sights, answer } = this;
-    this.done(failure === null ? { failure, dots, sights, answer } : failed(failure));
+    const { dots, changed, sights, answer } = this;
+    this.done(failure === null ? { failure, dots, changed, sights, answer } : failed(failure));
   }
 
   private runSimple(): void {
@@ -105,7 +109,7 @@ export class SimCall extends Operation {
   private runStep(step: Step): void {
     const present = this.places.slice(0, this.count).map((_, i) => this.visible(i));
     const saw = present.map((version) => version?.payload ?? null);
-    if (step.do === 'get') this.sights = saw.map((_, i) => this.sight(i));
+    this.sights = saw.map((_, i) => this.sight(i));
     const { reply, writes } = takeStep(step, saw, this.findsVersion(step));
     this.answer = { reply, saw, now: this.now };
     if (step.do === 'incr') return this.increment(0);
@@ -138,6 +142,7 @@ export class SimCall extends Operation {
     const after = this.sight(index);
     this.checker.made(this.places[index].key, before, after, expireAt);
     this.dots.push(dotOf(after.siblings[0]));
+    this.changed.push(this.places[index].key);
   }
 
   /** As EXPIRE does, with a time far away. */

@@ -70,7 +70,7 @@ export function simulate(plan: Plan): Report {
   });
   plan.prepare?.(world);
   world.form();
-  const serial = plan.serial && new SerialWorkload(world, plan.serial, isReliable(plan, troubles));
+  const serial = plan.serial && new SerialWorkload(world, plan.serial, stepsPromised(plan, troubles));
   const clients = makeClients(world, plan, troubles, serial?.mixedKeys);
   const busy: readonly BusyClient[] = [...clients, ...(serial?.clients ?? [])];
   const chaos = new SimChaos(world, troubles);
@@ -96,36 +96,47 @@ export function simulate(plan: Plan): Report {
 }
 
 /** Fewer machines may forget than an acknowledged write has copies. */
-function lossesBorne({ levels = [DEFAULT], settings, nodes, serial, clients }: Plan): number {
-  const { writeQuorum, replicas } = { ...USUAL, ...settings };
-  const n = Math.min(replicas, nodes);
-  const copies = clients === 0 ? [] : levels.map((level) => replicasNeeded(level, n, writeQuorum));
-  if (serial !== undefined) copies.push(majority(n));
-  return Math.min(...copies) - 1;
+function lossesBorne(plan: Plan): number {
+  const { writeQuorum, n } = replication(plan);
+  const copies = plan.clients === 0 ? n : leastOf(plan, writeQuorum);
+  return Math.min(copies, plan.serial === undefined ? n : majority(n)) - 1;
 }
 
 /**
  * Whether every read has to show every write acknowledged before it: its replicas and those of the write have one in common, and
  * none of them forgets.
  */
-function readsAreFresh({ levels = [DEFAULT], settings, nodes }: Plan, { faults }: Troubles): boolean {
-  const { readQuorum, writeQuorum, replicas, sloppy, syncMode } = { ...USUAL, ...settings };
-  const n = Math.min(replicas, nodes);
-  const least = (byDefault: Level): number =>
-    Math.min(...levels.map((level) => replicasNeeded(level, n, byDefault)));
+function readsAreFresh(plan: Plan, troubles: Troubles): boolean {
+  const { readQuorum, writeQuorum, n } = replication(plan);
+  return leastOf(plan, readQuorum) + leastOf(plan, writeQuorum) > n && homesRemember(plan, troubles);
+}
+
+/** What was acknowledged is on as many home replicas as its level says, and stays there. */
+function homesRemember(plan: Plan, { faults }: Troubles): boolean {
+  const { sloppy, syncMode } = { ...USUAL, ...plan.settings };
   if (sloppy && faults.length > 0) return false;
-  if (least(readQuorum) + least(writeQuorum) <= n) return false;
   return !faults.some((name) => FORGETTING.has(name) || (FORGETTING_LOGS.has(name) && syncMode !== 'always'));
+}
+
+/** The fewest replicas that a client of the plan is content with. */
+function leastOf(plan: Plan, byDefault: Level): number {
+  const { levels = [DEFAULT] } = plan;
+  const { n } = replication(plan);
+  return Math.min(...levels.map((level) => replicasNeeded(level, n, byDefault)));
+}
+
+function replication({ settings, nodes }: Plan): { readQuorum: Level; writeQuorum: Level; n: number } {
+  const { readQuorum, writeQuorum, replicas } = { ...USUAL, ...settings };
+  return { readQuorum, writeQuorum, n: Math.min(replicas, nodes) };
 }
 
 /**
  * Whether any two reads have a replica in common: then what one of them has shown, the other shows too, even if the write was never
  * acknowledged. A read of one replica cannot know whether others have what it found.
  */
-function readsMeet({ levels = [DEFAULT], settings, nodes }: Plan): boolean {
-  const { readQuorum, replicas } = { ...USUAL, ...settings };
-  const n = Math.min(replicas, nodes);
-  return levels.every((level) => replicasNeeded(level, n, readQuorum) * 2 > n);
+function readsMeet(plan: Plan): boolean {
+  const { readQuorum, n } = replication(plan);
+  return leastOf(plan, readQuorum) * 2 > n;
 }
 
 function makeClients(
@@ -153,6 +164,13 @@ function makeClients(
 /** Whether every request has to succeed: the slowest messages there are without any fault may take longer than an impatient one waits. */
 function isReliable({ settings }: Plan, { faults }: Troubles): boolean {
   return faults.length === 0 && (settings?.requestTimeoutMs ?? USUAL.requestTimeoutMs) >= PATIENT_MS;
+}
+
+/** A step asks a majority: what it finds of plain writes depends on how many replicas have them. */
+function stepsPromised(plan: Plan, troubles: Troubles): { reliable: boolean; fresh: boolean } {
+  const { writeQuorum, n } = replication(plan);
+  const meet = majority(n) + leastOf(plan, writeQuorum) > n;
+  return { reliable: isReliable(plan, troubles), fresh: meet && homesRemember(plan, troubles) };
 }
 
 function runAndSample(world: SimWorld, ms: number): void {

@@ -1,4 +1,4 @@
-import type { Level } from '../../core/levels.js';
+import { type Level, SERIAL } from '../../core/levels.js';
 import { ANSWER_WITHIN_MS, type BusyClient, count, RETRY_MS, SURELY_NOT } from '../client-habits.js';
 import { dotOf } from '../sight.js';
 import type { Outcome, Request } from '../sim-call.js';
@@ -14,6 +14,8 @@ export interface SerialHabits {
   readonly level: Level;
   /** Every step has to succeed. */
   readonly reliable: boolean;
+  /** It finds what plain clients were told is written, before it began. */
+  readonly fresh: boolean;
 }
 
 /** Takes one step after the other on objects that others work on too, and writes down what it asked and what it was told. */
@@ -70,12 +72,14 @@ export class SerialClient implements BusyClient {
     const [object, wish] = this.again ?? this.choose();
     this.again = undefined;
     const { step, keys } = wish;
-    const floors = keys.map((key) => checker.floor(key));
+    const { level, fresh } = this.habits;
+    const isFresh = level === SERIAL && (object.linearizable || fresh);
+    const floors = keys.map((key) => (isFresh ? checker.floor(key) : undefined));
     world.tell(`${name} asks ${this.node.address}: ${said(wish)}`, keys);
     const askedAt = queue.now;
     this.open = { wish, node: this.node.address, at: askedAt };
     const open = object.history.ask(name, step, keys);
-    const request: Request = { kind: 'step', keys, value: '', level: this.habits.level, step };
+    const request: Request = { kind: 'step', keys, value: '', level, step };
     this.node.ask(request, (outcome) => {
       world.tell(`${name} gets ${outcome.failure ?? JSON.stringify(outcome.answer)}`, keys);
       if (queue.now - askedAt > ANSWER_WITHIN_MS)
@@ -99,13 +103,13 @@ export class SerialClient implements BusyClient {
     object: SharedObject,
     wish: Wish,
     open: Open,
-    { answer, dots, sights }: Outcome,
-    floors: readonly ReadonlyMap<string, number>[],
+    { answer, dots, changed, sights }: Outcome,
+    floors: readonly (ReadonlyMap<string, number> | undefined)[],
   ): void {
     const { checker } = this.world;
     this.steps++;
     open.answered(answer!);
-    dots.forEach((dot, i) => void checker.told(wish.keys[i], dot));
+    dots.forEach((dot, i) => void checker.told(changed![i], dot));
     sights.forEach((sight, i) => void checker.saw(wish.keys[i], sight, floors[i]));
     const read = sights.flatMap(({ siblings }) => siblings.slice(0, 1).map(dotOf));
     const told: Told = { ...answer!, versions: dots.length > 0 ? dots : read };

@@ -11,7 +11,7 @@ import {
   SharedPair,
   SharedRegister,
 } from './objects.js';
-import { SerialClient } from './serial-client.js';
+import { SerialClient, type SerialHabits } from './serial-client.js';
 
 /** What clients share, and how many of them. */
 export interface SerialPlan {
@@ -48,7 +48,7 @@ export class SerialWorkload {
   constructor(
     private readonly world: SimWorld,
     plan: SerialPlan,
-    reliable: boolean,
+    promised: Pick<SerialHabits, 'reliable' | 'fresh'>,
   ) {
     const { level = SERIAL, thinkMs = THINK_MS } = plan;
     this.level = level;
@@ -56,7 +56,7 @@ export class SerialWorkload {
     this.mixedKeys = this.objects.filter(({ linearizable }) => !linearizable).flatMap(({ keys }) => keys);
     this.clients = Array.from(
       { length: plan.clients },
-      (_, i) => new SerialClient(world, `s${i}`, this.objects, { thinkMs, level, reliable }),
+      (_, i) => new SerialClient(world, `s${i}`, this.objects, { thinkMs, level, ...promised }),
     );
   }
 
