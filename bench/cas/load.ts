@@ -5,6 +5,8 @@ export const CLIENTS = 50;
 const VALUE_BYTES = 100;
 const WARM_UP_MS = 2000;
 const FILLERS_PER_CLIENT = 8;
+const FILL_TRIES = 50;
+const FILL_AGAIN_MS = 100;
 
 export interface CasFigures {
   /** Writes that took effect, per second. */
@@ -67,16 +69,28 @@ async function fill(client: StoreClient, values: readonly string[], nameOf: (i: 
   const filler = async (): Promise<void> => {
     while (next < values.length) {
       const i = next++;
-      await client.put(nameOf(i), values[i]);
+      await putAtLast(client, nameOf(i), values[i]);
     }
   };
   await Promise.all(Array.from({ length: FILLERS_PER_CLIENT }, filler));
 }
 
+/** A cluster that has just been started may refuse some. What is measured may not be refused. */
+async function putAtLast(client: StoreClient, key: string, value: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await client.put(key, value);
+    } catch (error) {
+      if (tries === FILL_TRIES) throw error;
+      await moments(FILL_AGAIN_MS);
+    }
+  }
+}
+
 /** All fight for one key: each expects the value it saw last, and a failure tells it the one that is there. */
 async function contended(clients: readonly StoreClient[]): Promise<Step[]> {
   const start = numbered(0, -1);
-  await clients[0].put('cas:contended', start);
+  await putAtLast(clients[0], 'cas:contended', start);
   return clients.map((client, n) => {
     let known = start;
     let turn = 0;
