@@ -108,6 +108,11 @@ function discardSeen(record: KeyRecord | null, seen: readonly number[], writers:
   return new NewRecord(joinContexts(record.context, seen, writers), rest);
 }
 
+/** The same record, known to have been there after all it holds: `hlc` is above all it has seen, and names no version. */
+export function witnessed(record: KeyRecord, writer: number, hlc: number, writers: WriterTable): KeyRecord {
+  return { context: advanced(record.context, writer, hlc, writers), siblings: record.siblings };
+}
+
 /** The context with one writer's newest dot; `hlc` is above what it has seen. */
 function advanced(
   context: readonly number[],

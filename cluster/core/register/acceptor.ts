@@ -20,6 +20,10 @@ interface Promised {
   ballot: Ballot;
   /** What of it the disk has. */
   safe: Ballot;
+  /** What was accepted last, in this life of the process. */
+  accepted: Ballot;
+  /** Who waits for that to be on the disk; null: it is there, or could not be written. */
+  waiting: ((vote: Vote) => void)[] | null;
 }
 
 /**
@@ -40,7 +44,7 @@ export class Acceptor {
 
   /** Takes over what the disk remembers. */
   restore({ promises, units }: SavedRegisters): void {
-    for (const [slot, ballot] of promises) this.promises.set(slot, { ballot, safe: ballot });
+    for (const [slot, ballot] of promises) this.promises.set(slot, { ...UNPROMISED, ballot, safe: ballot });
     for (const { slot, ballot, bytes } of units) {
       const unit = decodeUnit(bytes, slot, ballot, this.store.writers);
       if (unit !== undefined) this.held.hold(unit);
@@ -65,13 +69,26 @@ export class Acceptor {
     const { slot, ballot } = unit;
     if (!this.mayVote(slot)) return done(NO_VOTE);
     const promised = this.promiseOf(slot);
+    if (compareBallots(ballot, promised.accepted) === 0) return this.acceptAgain(promised, done);
     if (compareBallots(ballot, promised.ballot) < 0) return done({ vote: 'no', promised: promised.ballot });
     if (this.held.of(slot).length >= MAX_UNITS) return done(NO_VOTE);
     promised.ballot = nextBallot(ballot);
+    promised.accepted = ballot;
+    const waiting = [done];
+    promised.waiting = waiting;
     // The row first: the unit may be put away, and its row be deleted, before `hold` returns.
     this.store.putSynced(unitRow(unit), checked(encodeUnit(unit, this.store.writers)));
     this.held.hold(unit);
-    this.persist(slot, promised, done);
+    this.persist(slot, promised, (vote) => {
+      if (promised.waiting === waiting) promised.waiting = null;
+      for (const run of waiting) run(vote);
+    });
+  }
+
+  /** A proposal that has come twice has one answer: when it is on the disk. */
+  private acceptAgain({ ballot, safe, accepted, waiting }: Promised, done: (vote: Vote) => void): void {
+    if (waiting !== null) waiting.push(done);
+    else done(compareBallots(safe, nextBallot(accepted)) >= 0 ? { vote: 'yes', promised: ballot } : NO_VOTE);
   }
 
   /** Nothing below this is promised or accepted any more, and the unit is kept: another acceptor's memory in place of one that was lost. */
@@ -89,7 +106,7 @@ export class Acceptor {
   private promiseOf(slot: number): Promised {
     let promised = this.promises.get(slot);
     if (promised === undefined) {
-      promised = { ballot: NO_BALLOT, safe: NO_BALLOT };
+      promised = { ...UNPROMISED };
       this.promises.set(slot, promised);
     }
     return promised;
@@ -106,4 +123,5 @@ export class Acceptor {
   }
 }
 
+const UNPROMISED: Promised = { ballot: NO_BALLOT, safe: NO_BALLOT, accepted: NO_BALLOT, waiting: null };
 const NO_VOTE: Vote = { vote: 'none', promised: NO_BALLOT };

@@ -1,7 +1,7 @@
-import type { KeyRecord } from '../../../storage/record.js';
+import { type KeyRecord, TOMBSTONE } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import type { Operation } from '../operation.js';
-import { highestHlc, seenOf } from '../version.js';
+import { highestHlc, seenOf, supersede, witnessed } from '../version.js';
 import type { LeaderWorld } from './leader-world.js';
 import type { UnitKey } from './unit.js';
 
@@ -44,8 +44,10 @@ export class Batch {
     for (const task of this.tasks) {
       const refusal = this.refusal(task);
       if (refusal !== null) this.world.end(task, refusal);
-      else if (this.runOne(task)) this.waiting.push(task);
-      else idle.push(task);
+      else if (this.runOne(task)) {
+        this.waiting.push(task);
+        for (const entry of task.entries) if (!this.written.has(entry)) this.touch(entry);
+      } else idle.push(task);
     }
     for (const task of idle) this.place(task, unstable);
   }
@@ -82,19 +84,27 @@ export class Batch {
       task.readsOnly = true;
       this.again.push(task);
     } else {
-      for (const entry of entries) if (unstable.has(entry)) this.keep(entry);
+      // Whoever reads next must not miss what is told.
+      for (const entry of entries)
+        if (unstable.has(entry) && entry.record !== null && !this.written.has(entry)) this.touch(entry);
       this.waiting.push(task);
     }
   }
 
-  /** What is there is proposed as it is, so that whoever reads next cannot miss what was told. */
-  private keep(entry: RecordEntry): void {
-    const { record } = entry;
-    if (record == null || this.written.has(entry)) return;
-    const [newest] = record.siblings;
-    if (newest === undefined) return;
-    const { writer, hlc } = newest;
-    this.written.set(entry, { db: entry.db, key: entry.key, record, writer, hlc });
+  /**
+   * What an operation has read goes with what it has written, as if written anew: a version of nothing in its context. So nobody changes
+   * it later without having seen this unit, and an orphan that rests on what is long gone is known for one.
+   */
+  private touch(entry: RecordEntry): void {
+    const { name, hlc, now, store } = this.world;
+    const { db, key } = entry;
+    const record = entry.record ?? null;
+    const reading = hlc.next(now(), highestHlc(record));
+    const touched =
+      record === null
+        ? supersede(null, name.writer, reading, TOMBSTONE, '', 0, store.writers)
+        : witnessed(record, name.writer, reading, store.writers);
+    this.written.set(entry, { db, key, record: touched, writer: name.writer, hlc: reading });
   }
 
   private refusal({ operation, entries }: Task): string | null {

@@ -3,7 +3,7 @@ import type { RecordEntry } from '../../../storage/record-cache.js';
 import { applyRecord } from '../apply.js';
 import { majority } from '../levels.js';
 import type { Operation } from '../operation.js';
-import { merge, sameRecord, seenOf } from '../version.js';
+import { sameRecord, seenOf } from '../version.js';
 import type { Vote } from './acceptor.js';
 import { type Ballot, compareBallots, NO_BALLOT, nextBallot } from './ballot.js';
 import { Batch, type Task } from './batch.js';
@@ -266,7 +266,7 @@ export class Leader {
   // --- what others have left behind ---
 
   /**
-   * Units whose outcome their holders do not know, highest ballots first. What our records, just asked for, do not decide may have been
+   * Units whose outcome their holders do not know, highest ballots first. One that our records, just asked for, do not decide may have been
    * chosen: it is proposed again, before anything else.
    */
   private resolve(): void {
@@ -276,45 +276,42 @@ export class Leader {
     const release = (): void => {
       for (const entry of entries) world.store.unpin(entry);
     };
-    const unknown = [...new Set(entries)].filter((entry) => entry.lease !== this.lease);
+    const unknown = [...new Set(entries)].filter(
+      ({ lease, record }) => lease !== this.lease || record === undefined,
+    );
     if (unknown.length > 0) {
       this.askFor(unknown);
       // Asking keeps what it needs.
       return release();
     }
-    this.inherited = [];
-    const adopted = new Map<RecordEntry, UnitKey>();
+    let adopted: UnitKey[] = [];
+    let done = 0;
     let at = 0;
-    for (const unit of units) {
-      const own = entries.slice(at, at + unit.keys.length);
-      at += unit.keys.length;
-      this.resolveOne(unit, own, adopted);
+    while (adopted.length === 0 && done < units.length) {
+      const { keys } = units[done++];
+      adopted = this.adoptable(keys, entries.slice(at, at + keys.length));
+      at += keys.length;
     }
+    this.inherited = units.slice(done);
     release();
-    if (adopted.size === 0) return this.advance();
-    this.propose({ slot, ballot: this.ballot, keys: [...adopted.values()] }, []);
+    // One at a time: who has seen a dot of a unit takes all of it for chosen.
+    if (adopted.length > 0) this.propose({ slot, ballot: this.ballot, keys: adopted }, []);
+    else this.advance();
   }
 
-  private resolveOne(unit: Unit, entries: readonly RecordEntry[], adopted: Map<RecordEntry, UnitKey>): void {
+  /** What of the unit has to be proposed again. */
+  private adoptable(keys: readonly UnitKey[], entries: readonly RecordEntry[]): UnitKey[] {
     const { store } = this.world;
-    const contexts = entries.map((entry) => {
-      const later = adopted.get(entry)?.record;
-      const own = entry.record ?? null;
-      if (later === undefined) return own?.context ?? [];
-      return own === null ? later.context : merge(own, later, store.writers).context;
-    });
-    const { keys } = unit;
-    const covered = keys.some(({ writer, hlc }, i) => seenOf(contexts[i], writer) >= hlc);
-    if (!covered && keys.some(({ record }, i) => knowsMoreSerial(contexts[i], record.context, store.writers)))
-      return;
-    // It was chosen, or may have been; and if it was not, it is now, as nothing has come between.
-    keys.forEach((key, i) => {
-      const later = adopted.get(entries[i]);
-      if (seenOf(contexts[i], key.writer) >= key.hlc) return;
-      if (store.admit(key.db, key.record) === null) return;
-      if (later === undefined) adopted.set(entries[i], key);
-      else adopted.set(entries[i], { ...later, record: merge(later.record, key.record, store.writers) });
-    });
+    const contexts = entries.map(({ record }) => record?.context ?? []);
+    const uncovered = keys.filter(
+      ({ writer, hlc, db, record }, i) =>
+        seenOf(contexts[i], writer) < hlc && store.admit(db, record) !== null,
+    );
+    const isOrphan =
+      uncovered.length === keys.length &&
+      keys.some(({ record }, i) => knowsMoreSerial(contexts[i], record.context, store.writers));
+    // Otherwise it was chosen, or may have been; and if it was not, it is now, as nothing has come between.
+    return isOrphan ? [] : uncovered;
   }
 
   // --- running ---
@@ -400,9 +397,7 @@ export class Leader {
 
   private voted(round: Round, peer: number, { vote, promised }: Vote): void {
     if (this.round !== round) return;
-    // It has accepted it when it was sent before.
-    const again = vote === 'no' && compareBallots(promised, nextBallot(round.unit.ballot)) === 0;
-    if (vote === 'no' && !again) return this.lose(promised);
+    if (vote === 'no') return this.lose(promised);
     if (vote === 'none') {
       round.failed.add(peer);
       // Whether our own disk has it nobody knows.
