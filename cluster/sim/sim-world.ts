@@ -7,7 +7,7 @@ import { LossBudget } from './loss-budget.js';
 import type { Outcome, Request } from './sim-call.js';
 import { EventQueue, WORLD_BEGINS } from './sim-clock.js';
 import { type SimSettings, USUAL } from './sim-life.js';
-import { SimNetwork } from './sim-network.js';
+import { type NetworkObserver, SimNetwork } from './sim-network.js';
 import { SimNode } from './sim-node.js';
 import { SimRandom } from './sim-random.js';
 import { Timeline } from './timeline.js';
@@ -41,6 +41,8 @@ export class SimWorld {
   readonly logged: string[] = [];
   /** How often each fault has struck. */
   readonly struck = new Map<string, number>();
+  /** Hear of everything that reaches a node. */
+  readonly watchers = new Set<NetworkObserver>();
   readonly gauges: Gauges;
   readonly timeline: Timeline | undefined;
   /** Trouble is over: nothing may begin any more. */
@@ -76,6 +78,7 @@ export class SimWorld {
       const bytes = parcel.kind === 'frame' ? parcel.bytes.latin1Slice() : parcel.kind;
       this.note(`${from.address}>${to.address} ${bytes}`);
       this.timeline?.parcel(from.address, to.address, parcel);
+      for (const watch of this.watchers) watch(from, to, parcel);
     };
     this.network.nonsense = (peer, to, type) => {
       const text = `${to.address} could not make sense of a message of type ${type} of its peer ${peer}`;

@@ -1,5 +1,5 @@
 import { ALL, DEFAULT, type Level, QUORUM } from '../core/levels.js';
-import { FAULTS } from './faults/all.js';
+import { FAULTS, ROUND_FAULTS } from './faults/all.js';
 import { type Mix, USUAL_MIX } from './sim-client.js';
 import type { SimSettings } from './sim-life.js';
 import { SimRandom } from './sim-random.js';
@@ -30,8 +30,11 @@ export function swarmPlan(options: SwarmOptions): Plan {
 
 function withSteps(plan: Plan, random: SimRandom): Plan {
   const alone = random.chance(0.7);
+  const { faults, everyMs } = plan.troubles!;
+  const more = [...ROUND_FAULTS.keys()].filter(() => random.chance(FAULT_CHANCE));
   return {
     ...plan,
+    troubles: { faults: [...faults, ...more], everyMs: Math.min(everyMs, 4000) },
     clients: alone ? 0 : plan.clients,
     // A flush voids whatever is there, by the clock.
     mix: { ...plan.mix, flush: 0 },
