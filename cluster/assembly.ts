@@ -22,6 +22,8 @@ import { Membership } from './core/membership.js';
 import { OwnWriters } from './core/own-writers.js';
 import { Reaper, tombstoneSince } from './core/reaper.js';
 import { proposerName } from './core/register/ballot.js';
+import { RegisterMemory } from './core/register/memory.js';
+import { forgetMemory } from './core/register/register-rows.js';
 import { Registers } from './core/register/registers.js';
 import { SerialName, serialTwin } from './core/register/serial-names.js';
 import { SiblingWatch } from './core/sibling-watch.js';
@@ -134,6 +136,8 @@ export class Assembly {
   readonly repair: AntiEntropy;
   readonly keyspace: ClusterKeyspace;
   readonly registers: Registers;
+  readonly memory: RegisterMemory;
+  private isOutlived = false;
 
   constructor(private readonly world: Surroundings) {
     const { settings, engine, transport, clock, random, log, turn, nodeId, incarnation, saved } = world;
@@ -207,7 +211,7 @@ export class Assembly {
       firstRequest: world.firstRequest,
       savedLives: saved.lives,
       clocks,
-      outlived: world.outlived,
+      outlived: (by) => this.outlived(by),
     });
     this.gossip = new GossipPart({
       transport,
@@ -224,6 +228,19 @@ export class Assembly {
     });
     this.node.addPart(this.gossip);
     this.node.addPart(hints);
+    this.memory = new RegisterMemory({
+      store: this.store,
+      topology,
+      transport,
+      acceptor: () => this.registers.acceptor,
+      log,
+      firstRequest: world.firstRequest,
+      saved: saved.registers,
+      repairWith: (peer, done) => {
+        if (!this.repair.repairWith(peer, done)) done('too much is waiting');
+      },
+    });
+    this.node.addPart(this.memory);
     const freshSerial = () => this.writers.index(serialTwin(writerId(randomId(random), 0)));
     this.registers = new Registers({
       store: this.store,
@@ -240,7 +257,7 @@ export class Assembly {
       saved: saved.registers,
       plan: () => turn.plan(),
       spread: (entry) => this.node.coordinator.groups.spread(entry),
-      mayVote: () => true,
+      mayVote: (slot) => this.memory.mayVote(slot),
     });
     this.node.coordinator.registers = this.registers;
     this.node.addPart(this.registers);
@@ -298,6 +315,16 @@ export class Assembly {
       query: (kind, payload, reply) => this.keyspace.answer(kind, payload, reply),
     });
     this.sweeper.start();
+  }
+
+  private outlived(by: Outlived): void {
+    if (this.isOutlived) return;
+    this.isOutlived = true;
+    forgetMemory(this.world.engine, (error) => {
+      if (error === null) return this.world.outlived(by);
+      this.isOutlived = false;
+      this.world.log.error({ err: error }, 'it could not be noted that this disk is an old one');
+    });
   }
 
   stop(): void {

@@ -86,4 +86,10 @@ export const Message = {
   Accept: 34,
   /** request:u32 vote:u8 promised */
   Accepted: 35,
+  /** request:u32 from:u16 -- what have you promised and accepted in our common slots, from this one on (`core/register/memory.ts`)? */
+  RegistersAsk: 36,
+  /**
+   * request:u32 fresh:u8 whole:u8 next:u16 slots:u16, then of each slot:u16 promised units:u16, then of each ballot length:u32 unit
+   */
+  RegistersTold: 37,
 } as const;

@@ -30,7 +30,7 @@ export function readFacts(
   engine.getMany(rows, (error, [clock, marks, members, lives, counts, trees]) => {
     if (error) return done(error, undefined);
     readRegisters(engine, (failed, registers) => {
-      if (failed !== null) return done(failed, undefined);
+      if (registers === undefined) return done(failed, undefined);
       finish(registers);
     });
     const finish = (registers: SavedRegisters): void => {

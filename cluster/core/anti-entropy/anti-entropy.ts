@@ -132,6 +132,14 @@ export class AntiEntropy {
     return true;
   }
 
+  /** Repairs everything with one peer. False: too much is waiting already. */
+  repairWith(peer: PeerId, done: (failure: string | null) => void): boolean {
+    if (this.orders.length >= MAX_ORDERS) return false;
+    this.order(peer, null, done);
+    this.begin();
+    return true;
+  }
+
   /** How things stand with every peer that shares slots with this node. */
   figures(): RepairFigures[] {
     return this.sharing(null).map((peer) => {

@@ -10,6 +10,8 @@ export interface Task {
   readonly operation: Operation;
   /** Of its places, in their order, pinned. */
   readonly entries: readonly RecordEntry[];
+  /** When it came, by `Clock.elapsed`. */
+  readonly sinceMs: number;
   /** It is known not to write. */
   readsOnly: boolean;
   /** A majority has confirmed the lease since it came. */

@@ -55,6 +55,9 @@ const RESEND_MS = 300;
 /** Who has lost its lease so often in a row leaves the others a while, ms. */
 const BACKOFF_MS = 40;
 
+/** Operations wait so long for replicas that are there and do not vote yet, ms. */
+const PATIENCE_MS = 1500;
+
 const LOST = 'NOQUORUM it is not known in time whether the round of the register was completed';
 
 /**
@@ -200,8 +203,18 @@ export class Leader {
     if (ask.answers.size >= needed && ask.answers.has(self())) return this.askEnds(ask);
     if (!this.isHopeless(ask.failed, needed)) return;
     this.dropAsk();
+    this.hesitate(`NOQUORUM ${ask.answers.size} of ${needed} needed home replicas answered`);
+  }
+
+  /** Too few vote though enough are there: some may have started only now. It is tried again for a while. */
+  private hesitate(reason: string): void {
+    const now = this.world.elapsedMs();
+    const patient = this.queue.filter(({ sinceMs }) => now - sinceMs < PATIENCE_MS);
+    this.queue = this.queue.filter(({ sinceMs }) => now - sinceMs >= PATIENCE_MS);
+    this.failWaiting(reason);
+    this.queue = patient;
     this.lease = 0;
-    this.failWaiting(`NOQUORUM ${ask.answers.size} of ${needed} needed home replicas answered`);
+    this.notBefore = now + BACKOFF_MS;
   }
 
   private askEnds(ask: Ask): void {
@@ -386,8 +399,7 @@ export class Leader {
     this.world.name.orphaned(round.unit.keys[0].writer);
     this.queue.unshift(...round.tasks);
     if (vote === 'no') return this.lose(promised);
-    this.lease = 0;
-    this.failWaiting('NOQUORUM this home replica may not vote now');
+    this.hesitate('NOQUORUM this home replica may not vote now');
   }
 
   /** An acceptor's answer to the proposal of that number. */

@@ -1,6 +1,6 @@
 import zlib from 'node:zlib';
 import type { StorageEngine } from '../../../storage/engine.js';
-import { SLOTS } from '../../../storage/key-layout.js';
+import { metaKey, SLOTS } from '../../../storage/key-layout.js';
 import type { Ballot } from './ballot.js';
 import type { Unit } from './unit.js';
 
@@ -8,6 +8,9 @@ import type { Unit } from './unit.js';
  *     'p' slot:u16                        -> crc:u32 round:f64 proposer: what this node has promised
  *     'u' slot:u16 round:f64 proposer     -> crc:u32 unit: what it has accepted and does not know the outcome of
  */
+/** It is there, as it was, while this node remembers all it ever promised and accepted (`memory.ts`). */
+export const MEMORY_ROW = metaKey('registers');
+
 const PROMISE = 0x70;
 const UNIT = 0x75;
 const CRC_BYTES = 4;
@@ -52,22 +55,34 @@ export interface SavedRegisters {
   readonly units: readonly SavedUnit[];
   /** Slots with a row that is damaged: nobody knows what was promised there. */
   readonly damaged: ReadonlySet<number>;
+  /** Otherwise it is not all it once was. */
+  readonly whole: boolean;
 }
-
-export const NO_REGISTERS: SavedRegisters = { promises: new Map(), units: [], damaged: new Set() };
 
 /** Reads all of it at the start: a row per slot at most, and few units. */
 export function readRegisters(
   engine: StorageEngine,
-  done: (error: Error | null, saved: SavedRegisters) => void,
+  done: (error: Error | null, saved: SavedRegisters | undefined) => void,
 ): void {
   const promises = new Map<number, Ballot>();
   const units: SavedUnit[] = [];
   const damaged = new Set<number>();
   walk(engine, PROMISE, promiseVisitor(promises, damaged), (error) => {
-    if (error !== null) return done(error, NO_REGISTERS);
-    walk(engine, UNIT, unitVisitor(units, damaged), (failure) => done(failure, { promises, units, damaged }));
+    if (error !== null) return done(error, undefined);
+    walk(engine, UNIT, unitVisitor(units, damaged), (failure) => {
+      if (failure !== null) return done(failure, undefined);
+      engine.getMany([MEMORY_ROW], (failed, [row]) => {
+        done(failed, { promises, units, damaged, whole: row !== undefined });
+      });
+    });
   });
+}
+
+/** This node no longer remembers everything: it is to find that at its next start. Synced. */
+export function forgetMemory(engine: StorageEngine, done: (error: Error | null) => void): void {
+  const batch = engine.batch();
+  batch.del(MEMORY_ROW);
+  batch.write(true, done);
 }
 
 type Visitor = (key: Buffer, value: Buffer) => void;

@@ -115,7 +115,13 @@ export class Registers implements NodePart, SerialOperations {
       entries.push(store.pin(db, slot, key));
     }
     const leader = this.leaderOf(slot);
-    leader.take({ operation, entries, readsOnly: !operation.isWrite, confirmed: false });
+    leader.take({
+      operation,
+      entries,
+      sinceMs: clock.elapsed(),
+      readsOnly: !operation.isWrite,
+      confirmed: false,
+    });
     this.plan(leader);
   }
 
