@@ -38,6 +38,11 @@ export function compareWriters(a: string, b: string): number {
   return Number(incarnationA) - Number(incarnationB);
 }
 
+/** Of a writer whose versions are made by rounds of registers: the top bit of the incarnation says so. */
+export function isSerialName(writer: string): boolean {
+  return Number(writer.split('-')[1]) >= 0x8000;
+}
+
 export function raise(floor: Map<string, number>, writer: string, hlc: number): void {
   if ((floor.get(writer) ?? 0) < hlc) floor.set(writer, hlc);
 }
