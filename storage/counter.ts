@@ -155,6 +155,16 @@ export function addShare(counter: Counter, writer: string, hlc: number, amount: 
 }
 
 const DOT_BYTES = 8 + WRITER_BYTES;
+/** No total comes near 255 digits: each increment adds 64 bits at most. */
+const MOST_SHARE_BYTES = DOT_BYTES + 256;
+
+let scratch = Buffer.allocUnsafeSlow(4096);
+
+/** Valid until it is asked for again. */
+function scratchOf(bytes: number): Buffer {
+  if (bytes > scratch.length) scratch = Buffer.allocUnsafeSlow(bytes * 2);
+  return scratch;
+}
 
 /**
  *     u8 length, value | f64 hlc, 18 bytes writer, f64 expiredAt: the base | per share: f64 hlc, 18 bytes writer | u8 length, total
@@ -163,22 +173,20 @@ const DOT_BYTES = 8 + WRITER_BYTES;
  */
 export function encodeCounter({ value, base, shares }: Counter): string {
   const text = String(value);
-  const totals = shares.map(({ total }) => String(total));
-  let bytes = 1 + text.length + DOT_BYTES + 8;
-  for (const total of totals) bytes += DOT_BYTES + 1 + total.length;
-  const out = Buffer.allocUnsafe(bytes);
+  const out = scratchOf(1 + text.length + DOT_BYTES + 8 + shares.length * MOST_SHARE_BYTES);
   let at = writeText(out, 0, text);
   at = writeDot(out, at, base);
   at = out.writeDoubleBE(base.expiredAt, at);
-  for (let i = 0; i < shares.length; i++) {
-    at = writeDot(out, at, shares[i]);
-    at = writeText(out, at, totals[i]);
+  for (const share of shares) {
+    at = writeDot(out, at, share);
+    at = writeText(out, at, String(share.total));
   }
   return out.latin1Slice(0, at);
 }
 
 export function decodeCounter(payload: string): Counter {
-  const bytes = Buffer.from(payload, 'latin1');
+  const bytes = scratchOf(payload.length);
+  bytes.latin1Write(payload, 0);
   const value = intAt(payload, 0);
   let at = 1 + bytes[0];
   const base = {
@@ -188,7 +196,7 @@ export function decodeCounter(payload: string): Counter {
   };
   at += DOT_BYTES + 8;
   const shares: Share[] = [];
-  while (at < bytes.length) {
+  while (at < payload.length) {
     const hlc = bytes.readDoubleBE(at);
     const writer = payload.slice(at + 8, at + DOT_BYTES);
     at += DOT_BYTES;
