@@ -54,16 +54,18 @@ function memoryStore(honest: boolean): Store {
 
 describe('the load', () => {
   it('counts every attempt on own keys as a success, on one key those that won', async () => {
-    const own = await measureCas(memoryStore(true), 'swaps of own keys', 100, 0.3);
-    expect(own.successes).toBe(own.attempts);
-    expect(own.successes).toBeGreaterThan(100);
-    const one = await measureCas(memoryStore(true), 'swaps of one key', 100, 0.3);
+    const works = ['first swaps of own keys', 'swaps of own keys', 'swaps of one key'] as const;
+    const [first, own, one] = await measureCas(memoryStore(true), works, 200, 0.3);
+    for (const figures of [first, own]) {
+      expect(figures.successes).toBe(figures.attempts);
+      expect(figures.successes).toBeGreaterThan(100);
+    }
     expect(one.successes).toBeGreaterThan(10);
     expect(one.attempts).toBeGreaterThan(2 * one.successes);
   });
 
   it('ends with an error when a key that nobody else writes does not match', async () => {
-    await expect(measureCas(memoryStore(false), 'swaps of own keys', 100, 1)).rejects.toThrow(
+    await expect(measureCas(memoryStore(false), ['swaps of own keys'], 100, 1)).rejects.toThrow(
       'a key that nobody else writes has another value',
     );
   });
