@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ALL, DEFAULT, levelName, majority, parseLevel, QUORUM, replicasNeeded } from './levels.js';
+import { ALL, DEFAULT, levelName, majority, parseLevel, QUORUM, replicasNeeded, SERIAL } from './levels.js';
 
 describe('parseLevel', () => {
   it.each([
@@ -8,6 +8,7 @@ describe('parseLevel', () => {
     ['Quorum', QUORUM],
     ['all', ALL],
     ['default', DEFAULT],
+    ['Serial', SERIAL],
     ['1', 1],
     ['999', 999],
   ])('takes %j', (text, level) => expect(parseLevel(text)).toBe(level));
@@ -17,7 +18,7 @@ describe('parseLevel', () => {
     (text) => expect(parseLevel(text)).toBeUndefined(),
   );
 
-  it.each([DEFAULT, QUORUM, ALL, 1, 2, 3, 17])('takes back the name of %i', (level) =>
+  it.each([DEFAULT, QUORUM, ALL, SERIAL, 1, 2, 3, 17])('takes back the name of %i', (level) =>
     expect(parseLevel(levelName(level))).toBe(level),
   );
 });
@@ -30,6 +31,7 @@ describe('replicasNeeded', () => {
     [QUORUM, 3, 1, 2],
     [QUORUM, 4, 1, 3],
     [ALL, 3, 1, 3],
+    [SERIAL, 5, 1, 3],
     [DEFAULT, 3, 1, 1],
     [DEFAULT, 3, ALL, 3],
     [DEFAULT, 5, DEFAULT, 3],
@@ -37,13 +39,13 @@ describe('replicasNeeded', () => {
     expect(replicasNeeded(level, n, byDefault)).toBe(needed),
   );
 
-  it.each([DEFAULT, QUORUM, ALL, 1, 2, 999])('is 1 on a node alone, at level %i too', (level) =>
+  it.each([DEFAULT, QUORUM, ALL, SERIAL, 1, 2, 999])('is 1 on a node alone, at level %i too', (level) =>
     expect(replicasNeeded(level, 1, QUORUM)).toBe(1),
   );
 
   it('is never more than there are, and two majorities always meet', () => {
     for (let n = 1; n <= 9; n++) {
-      for (const level of [DEFAULT, QUORUM, ALL, 1, 2, 5, 999]) {
+      for (const level of [DEFAULT, QUORUM, ALL, SERIAL, 1, 2, 5, 999]) {
         expect(replicasNeeded(level, n, QUORUM)).toBeLessThanOrEqual(n);
         expect(replicasNeeded(level, n, QUORUM)).toBeGreaterThanOrEqual(1);
       }
