@@ -1,8 +1,9 @@
 import type { Done, StorageEngine, WriteBatch } from './engine.js';
 import { DataKeyScratch, expiryKey, tombstoneKey } from './key-layout.js';
-import { isTombstone, type KeyRecord, TOMBSTONE } from './record.js';
+import { isTombstone, type KeyRecord, TOMBSTONE, type Version } from './record.js';
 import type { RecordEntry } from './record-cache.js';
 import { RecordScratch } from './record-scratch.js';
+import { firstVersion, SingleRecord } from './single-record.js';
 import type { WriterTable } from './writers.js';
 
 export type SyncMode = 'always' | 'everysec' | 'no';
@@ -246,12 +247,16 @@ export class GroupCommit {
   private putRecord(batch: WriteBatch, entry: RecordEntry, record: KeyRecord, bytes: Buffer): void {
     const key = this.keyOf(entry);
     batch.put(key, bytes);
-    for (const { expireAt, type } of record.siblings)
-      if (expireAt !== 0 && type !== TOMBSTONE) batch.put(expiryKey(expireAt, key), EMPTY);
+    if (record instanceof SingleRecord) this.putExpiry(batch, key, record);
+    else for (const version of record.siblings) this.putExpiry(batch, key, version);
     if (isTombstone(record)) {
-      this.newest.writeDoubleBE(record.siblings[0].hlc);
+      this.newest.writeDoubleBE(firstVersion(record)!.hlc);
       batch.put(tombstoneKey(this.options.tombstoneSince(), key), this.newest);
     }
+  }
+
+  private putExpiry(batch: WriteBatch, key: Buffer, { expireAt, type }: Version): void {
+    if (expireAt !== 0 && type !== TOMBSTONE) batch.put(expiryKey(expireAt, key), EMPTY);
   }
 
   private keyOf({ slot, db, hash, key }: RecordEntry): Buffer {
@@ -298,5 +303,5 @@ export class GroupCommit {
 }
 
 function sizeOf({ key, record }: RecordEntry): number {
-  return key.length + (record?.siblings[0]?.payload.length ?? 0);
+  return key.length + (firstVersion(record)?.payload.length ?? 0);
 }

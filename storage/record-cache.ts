@@ -1,4 +1,4 @@
-import type { KeyRecord } from './record.js';
+import { type KeyRecord, payloadBytes } from './record.js';
 import type { LoadWaiter } from './record-store.js';
 import { fnv1a } from './writers.js';
 
@@ -92,7 +92,7 @@ export class RecordCache {
     entry.record = record;
     entry.inBatch = false;
     let bytes = ENTRY_OVERHEAD + entry.key.length;
-    if (record !== null) for (const version of record.siblings) bytes += version.payload.length;
+    if (record !== null) bytes += payloadBytes(record);
     this.bytes += bytes - entry.bytes;
     entry.bytes = bytes;
   }

@@ -1,5 +1,6 @@
 import zlib from 'node:zlib';
 import { counterText } from './counter.js';
+import { SingleRecord } from './single-record.js';
 import { COUNTER, STRING, TOMBSTONE, type VersionType } from './version-type.js';
 import { WRITER_BYTES, type WriterTable } from './writers.js';
 
@@ -30,7 +31,10 @@ export interface KeyRecord {
   readonly siblings: readonly Version[];
 }
 
-/** A record as this program makes it: with room for its two digests (`cluster/core/version.ts`), 0 until they were asked for. */
+/**
+ * Any record as this program makes it: with room for its two digests (`cluster/core/version.ts`), 0 until they were asked for. Nearly all
+ * are of the simplest kind: see `SingleRecord`, and `makeRecord`.
+ */
 export class NewRecord implements KeyRecord {
   // Private, and so no part of what is compared when records are.
   #digestA = 0;
@@ -58,6 +62,24 @@ export class NewRecord implements KeyRecord {
   }
 }
 
+/** A record of the kind that suits it. */
+export function makeRecord(context: readonly number[], siblings: readonly Version[]): KeyRecord {
+  if (siblings.length === 1 && context.length === 2) {
+    const [{ writer, hlc, type, expireAt, payload }] = siblings;
+    if (context[0] === writer && context[1] === hlc)
+      return new SingleRecord(writer, hlc, type, expireAt, payload);
+  }
+  return new NewRecord(context, siblings);
+}
+
+/** Bytes of all its values. */
+export function payloadBytes(record: KeyRecord): number {
+  if (record instanceof SingleRecord) return record.payload.length;
+  let bytes = 0;
+  for (const { payload } of record.siblings) bytes += payload.length;
+  return bytes;
+}
+
 /** Stands for a damaged record where something must: the key exists, and nothing is known of it. Never on a disk or sent. */
 export const UNKNOWN: KeyRecord = {
   context: [],
@@ -75,9 +97,11 @@ const SIBLING_BYTES = 2 + 1 + 8 + 8 + 4;
 
 /** Bytes that `encodeRecord` will write. */
 export function encodedBytes(record: KeyRecord): number {
-  let bytes = HEADER_BYTES + 4 + (record.context.length >> 1) * CONTEXT_ENTRY_BYTES;
-  for (const version of record.siblings) bytes += SIBLING_BYTES + version.payload.length;
-  return bytes;
+  if (record instanceof SingleRecord)
+    return HEADER_BYTES + 4 + CONTEXT_ENTRY_BYTES + SIBLING_BYTES + record.payload.length;
+  const { context, siblings } = record;
+  const rows = (context.length >> 1) * CONTEXT_ENTRY_BYTES + siblings.length * SIBLING_BYTES;
+  return HEADER_BYTES + 4 + rows + payloadBytes(record);
 }
 
 /** What the checksum of an encoded record of `length` bytes is of. */
@@ -100,26 +124,40 @@ export function encodeRecord(
   out: Buffer,
   body?: Buffer,
 ): number {
-  const { context, siblings } = record;
   out[0] = FORMAT;
-  let at = HEADER_BYTES;
-  at = out.writeUInt16BE(context.length >> 1, at);
-  at = out.writeUInt16BE(siblings.length, at);
-  for (let i = 0; i < context.length; i += 2) {
-    const id = writers.bytes(context[i]);
-    for (let j = 0; j < WRITER_BYTES; j++) out[at + j] = id[j];
-    at = out.writeDoubleBE(context[i + 1], at + WRITER_BYTES);
-  }
-  for (const version of siblings) {
-    at = out.writeUInt16BE(placeOf(context, version.writer), at);
-    out[at++] = version.type;
-    at = out.writeDoubleBE(version.hlc, at);
-    at = out.writeDoubleBE(version.expireAt, at);
-    at = out.writeUInt32BE(version.payload.length, at);
-    at += out.latin1Write(version.payload, at);
+  let at: number;
+  if (record instanceof SingleRecord) {
+    at = writeCounts(1, 1, out);
+    at = writeSeen(record.writer, record.hlc, writers, out, at);
+    at = writeVersion(record, 0, out, at);
+  } else {
+    const { context, siblings } = record;
+    at = writeCounts(context.length >> 1, siblings.length, out);
+    for (let i = 0; i < context.length; i += 2) at = writeSeen(context[i], context[i + 1], writers, out, at);
+    for (const version of siblings) at = writeVersion(version, placeOf(context, version.writer), out, at);
   }
   out.writeUInt32BE(zlib.crc32(body ?? bodyOf(out, at), keyHash), 1);
   return at;
+}
+
+function writeCounts(writers: number, siblings: number, out: Buffer): number {
+  return out.writeUInt16BE(siblings, out.writeUInt16BE(writers, HEADER_BYTES));
+}
+
+function writeSeen(writer: number, hlc: number, writers: WriterTable, out: Buffer, at: number): number {
+  const id = writers.bytes(writer);
+  for (let i = 0; i < WRITER_BYTES; i++) out[at + i] = id[i];
+  return out.writeDoubleBE(hlc, at + WRITER_BYTES);
+}
+
+function writeVersion(version: Version, place: number, out: Buffer, start: number): number {
+  const { payload } = version;
+  let at = out.writeUInt16BE(place, start);
+  out[at++] = version.type;
+  at = out.writeDoubleBE(version.hlc, at);
+  at = out.writeDoubleBE(version.expireAt, at);
+  at = out.writeUInt32BE(payload.length, at);
+  return at + out.latin1Write(payload, at);
 }
 
 /** The record in `bytes[start, end)`, or CORRUPT. Payloads are copied: `bytes` may be reused. */
@@ -138,6 +176,7 @@ export function decodeRecord(
   const siblingCount = bytes.readUInt16BE(at + 2);
   at += 4;
   if (at + contextCount * CONTEXT_ENTRY_BYTES + siblingCount * SIBLING_BYTES > end) return CORRUPT;
+  if (contextCount === 1 && siblingCount === 1) return decodeSingle(writers, bytes, at, end);
   const context: number[] = [];
   for (let i = 0; i < contextCount; i++) {
     context.push(writers.indexAt(bytes, at), bytes.readDoubleBE(at + WRITER_BYTES));
@@ -149,7 +188,7 @@ export function decodeRecord(
     const place = bytes.readUInt16BE(at);
     const type = bytes[at + 2];
     const length = bytes.readUInt32BE(at + 19);
-    if (place >= contextCount || (type !== TOMBSTONE && type !== STRING && type !== COUNTER)) return CORRUPT;
+    if (place >= contextCount || !isType(type)) return CORRUPT;
     if (at + SIBLING_BYTES + length > end) return CORRUPT;
     siblings.push({
       writer: context[place * 2],
@@ -160,7 +199,32 @@ export function decodeRecord(
     });
     at += SIBLING_BYTES + length;
   }
-  return at === end ? new NewRecord(context, siblings) : CORRUPT;
+  return at === end ? makeRecord(context, siblings) : CORRUPT;
+}
+
+/** One writer and one version, standing at `at`. */
+function decodeSingle(
+  writers: WriterTable,
+  bytes: Buffer,
+  at: number,
+  end: number,
+): KeyRecord | typeof CORRUPT {
+  const writer = writers.indexAt(bytes, at);
+  const seen = bytes.readDoubleBE(at + WRITER_BYTES);
+  const version = at + CONTEXT_ENTRY_BYTES;
+  const type = bytes[version + 2];
+  const payload = version + SIBLING_BYTES;
+  const hasForm = bytes.readUInt16BE(version) === 0 && payload + bytes.readUInt32BE(version + 19) === end;
+  if (!hasForm || !isType(type)) return CORRUPT;
+  const hlc = bytes.readDoubleBE(version + 3);
+  const expireAt = bytes.readDoubleBE(version + 11);
+  const text = bytes.latin1Slice(payload, end);
+  if (hlc === seen) return new SingleRecord(writer, hlc, type, expireAt, text);
+  return new NewRecord([writer, seen], [{ writer, hlc, type, expireAt, payload: text }]);
+}
+
+function isType(type: number): type is VersionType {
+  return type === TOMBSTONE || type === STRING || type === COUNTER;
 }
 
 /** What one version holds, as a client is shown it; null in a tombstone. */
@@ -171,6 +235,7 @@ export function textOf({ type, payload }: Version): string | null {
 
 /** Whether nothing of the key is left but the knowledge that it was deleted. */
 export function isTombstone(record: KeyRecord): boolean {
+  if (record instanceof SingleRecord) return record.type === TOMBSTONE;
   const { siblings } = record;
   for (const version of siblings) if (version.type !== TOMBSTONE) return false;
   return siblings.length > 0;

@@ -9,6 +9,7 @@ import {
   textOfCounter,
 } from './counter.js';
 import type { KeyRecord, Version } from './record.js';
+import { firstVersion, SingleRecord } from './single-record.js';
 import { COUNTER, STRING, TOMBSTONE } from './version-type.js';
 import type { WriterTable } from './writers.js';
 
@@ -18,9 +19,8 @@ import type { WriterTable } from './writers.js';
  */
 export function visible(record: KeyRecord | null, now: number, writers: WriterTable): Version | undefined {
   if (record === null) return undefined;
-  const { siblings } = record;
-  if (siblings.length !== 1 && siblings.some(isCounter)) return visibleTogether(siblings, now, writers);
-  const version = siblings[0];
+  if (mayBeTogether(record)) return visibleTogether(record.siblings, now, writers);
+  const version = firstVersion(record);
   if (version === undefined || version.type === TOMBSTONE || hasExpired(version, now)) return undefined;
   return version.type === COUNTER
     ? shownAs(version, counterText(version.payload), version.expireAt)
@@ -30,10 +30,16 @@ export function visible(record: KeyRecord | null, now: number, writers: WriterTa
 /** The version that decides whether the key is there, and when it expires; that its time is up is not looked at. */
 export function standing(record: KeyRecord | null, writers: WriterTable): Version | undefined {
   if (record === null) return undefined;
-  const { siblings } = record;
-  if (siblings.length === 1 || !siblings.some(isCounter)) return siblings[0];
-  const { version, expireAt } = together(siblings, BEFORE_ALL_EXPIRIES, writers);
+  if (!mayBeTogether(record)) return firstVersion(record);
+  const { version, expireAt } = together(record.siblings, BEFORE_ALL_EXPIRIES, writers);
   return { ...version, expireAt };
+}
+
+/** Whether its versions are more than the newest of them. */
+function mayBeTogether(record: KeyRecord): boolean {
+  if (record instanceof SingleRecord) return false;
+  const { siblings } = record;
+  return siblings.length > 1 && siblings.some(isCounter);
 }
 
 const BEFORE_ALL_EXPIRIES = 0;

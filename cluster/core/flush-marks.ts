@@ -1,4 +1,4 @@
-import type { KeyRecord } from '../../storage/record.js';
+import { type KeyRecord, makeRecord } from '../../storage/record.js';
 
 /**
  * FLUSHALL without a tombstone per key: for each database a reading of the hybrid clock; every version up to it is void. Marks
@@ -31,6 +31,6 @@ export class FlushMarks {
     const mark = this.marks[db];
     if (mark === 0 || record.siblings.every((version) => version.hlc > mark)) return record;
     const siblings = record.siblings.filter((version) => version.hlc > mark);
-    return siblings.length === 0 ? null : { context: record.context, siblings };
+    return siblings.length === 0 ? null : makeRecord(record.context, siblings);
   }
 }

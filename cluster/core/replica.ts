@@ -12,7 +12,7 @@ import { applyRecord } from './apply.js';
 import type { Hints } from './hints.js';
 import type { HybridClock } from './hlc.js';
 import type { Topology } from './topology.js';
-import { digestA, digestB } from './version.js';
+import { digestA, digestB, highestHlc } from './version.js';
 
 /** A group of writes on its way in from one coordinator, or a hint, which is a group of one. */
 interface IncomingGroup {
@@ -271,14 +271,10 @@ export class Replica {
   }
 
   private admitClock(record: KeyRecord): boolean {
-    const now = this.clock.now();
-    for (let i = 1; i < record.context.length; i += 2) {
-      if (this.hlc.observe(record.context[i], now)) continue;
-      this.counters.driftRefused++;
-      this.log.warn({ hlc: record.context[i] }, 'refused a version from a clock too far ahead of ours');
-      return false;
-    }
-    return true;
+    if (this.hlc.observeAll(record.context, this.clock.now())) return true;
+    this.counters.driftRefused++;
+    this.log.warn({ hlc: highestHlc(record) }, 'refused a version from a clock too far ahead of ours');
+    return false;
   }
 
   private settle(peer: number, groupId: number, group: IncomingGroup): void {

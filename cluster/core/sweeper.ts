@@ -7,7 +7,7 @@ import {
   parseExpiryKey,
   SLOTS,
 } from '../../storage/key-layout.js';
-import { CORRUPT, type KeyRecord, TOMBSTONE, type Version } from '../../storage/record.js';
+import { CORRUPT, type KeyRecord, makeRecord, TOMBSTONE, type Version } from '../../storage/record.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import type { Clock } from '../environment.js';
 
@@ -183,5 +183,5 @@ function expire(record: KeyRecord | null, expireAt: number): KeyRecord | undefin
   const siblings = record.siblings.map((version) =>
     isDue(version) ? ({ ...version, type: TOMBSTONE, payload: '' } as const) : version,
   );
-  return { context: record.context, siblings };
+  return makeRecord(record.context, siblings);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type KeyRecord, STRING } from '../../storage/record.js';
+import { type KeyRecord, makeRecord, STRING } from '../../storage/record.js';
 import { WriterTable, writerId } from '../../storage/writers.js';
 import {
   contextDominates,
@@ -108,10 +108,10 @@ describe('merge', () => {
   it('is idempotent', () => {
     always(({ moments, writers }, a) => {
       const { record } = moments[a];
-      const copy: KeyRecord = {
-        context: [...record.context],
-        siblings: record.siblings.map((v) => ({ ...v })),
-      };
+      const copy = makeRecord(
+        [...record.context],
+        record.siblings.map((v) => ({ ...v })),
+      );
       expect(merge(record, record, writers)).toEqual(record);
       expect(merge(record, copy, writers)).toEqual(record);
     });
@@ -201,10 +201,9 @@ describe('a write', () => {
   it('on a key without a record holds its own version only', () => {
     const writers = new WriterTable();
     const w = writers.index(writerId('a'.repeat(32), 1));
-    expect(supersede(null, w, 7, STRING, 'x', 5, writers)).toEqual({
-      context: [w, 7],
-      siblings: [{ writer: w, hlc: 7, type: STRING, expireAt: 5, payload: 'x' }],
-    });
+    expect(supersede(null, w, 7, STRING, 'x', 5, writers)).toEqual(
+      makeRecord([w, 7], [{ writer: w, hlc: 7, type: STRING, expireAt: 5, payload: 'x' }]),
+    );
   });
 });
 

@@ -1,10 +1,12 @@
 import {
   type KeyRecord,
+  makeRecord,
   NewRecord,
   TOMBSTONE,
   type Version,
   type VersionType,
 } from '../../storage/record.js';
+import { SingleRecord } from '../../storage/single-record.js';
 import type { WriterTable } from '../../storage/writers.js';
 
 /**
@@ -33,7 +35,8 @@ export function contextDominates(a: readonly number[], b: readonly number[]): bo
 
 /** The highest HLC a record knows of; 0 for none. A new version is written above it. */
 export function highestHlc(record: KeyRecord | null): number {
-  return record === null ? 0 : highestOf(record.context);
+  if (record === null) return 0;
+  return record instanceof SingleRecord ? record.hlc : highestOf(record.context);
 }
 
 /** The highest HLC a context knows of; 0 for none. */
@@ -44,6 +47,8 @@ export function highestOf(context: readonly number[]): number {
 }
 
 export function merge(a: KeyRecord, b: KeyRecord, writers: WriterTable): KeyRecord {
+  if (a instanceof SingleRecord && b instanceof SingleRecord && a.writer === b.writer)
+    return b.hlc > a.hlc ? b : a;
   if (a === b || isAllNewTo(a, b)) return a;
   if (isAllNewTo(b, a)) return b;
   const siblings: Version[] = [];
@@ -52,7 +57,7 @@ export function merge(a: KeyRecord, b: KeyRecord, writers: WriterTable): KeyReco
     if (!hasDot(a.siblings, version) && survives(version, a)) siblings.push(version);
   }
   siblings.sort((x, y) => y.hlc - x.hlc || writers.compare(x.writer, y.writer));
-  return new NewRecord(joinContexts(a.context, b.context, writers), siblings);
+  return makeRecord(joinContexts(a.context, b.context, writers), siblings);
 }
 
 /**
@@ -74,9 +79,10 @@ export function supersede(
   expireAt: number,
   writers: WriterTable,
 ): KeyRecord {
+  if (record === null || (record instanceof SingleRecord && record.writer === writer))
+    return new SingleRecord(writer, hlc, type, expireAt, payload);
   const version: Version = { writer, hlc, type, expireAt, payload };
-  const context = record === null ? [writer, hlc] : advanced(record.context, writer, hlc, writers);
-  return new NewRecord(context, [version]);
+  return makeRecord(advanced(record.context, writer, hlc, writers), [version]);
 }
 
 /**
@@ -96,21 +102,21 @@ export function supersedeSeen(
 ): KeyRecord {
   const rest = discardSeen(record, seen, writers);
   const context = advanced(rest.context, writer, hlc, writers);
-  if (type === TOMBSTONE && rest.siblings.length > 0) return new NewRecord(context, rest.siblings);
+  if (type === TOMBSTONE && rest.siblings.length > 0) return makeRecord(context, rest.siblings);
   const version: Version = { writer, hlc, type, expireAt, payload };
-  return new NewRecord(context, [version, ...rest.siblings]);
+  return makeRecord(context, [version, ...rest.siblings]);
 }
 
 /** The record without what `seen` covers, perhaps without any version. */
 function discardSeen(record: KeyRecord | null, seen: readonly number[], writers: WriterTable): KeyRecord {
   if (record === null) return new NewRecord(seen, []);
   const rest = record.siblings.filter((version) => !covers(seen, version));
-  return new NewRecord(joinContexts(record.context, seen, writers), rest);
+  return makeRecord(joinContexts(record.context, seen, writers), rest);
 }
 
 /** The same record, known to have been there after all it holds: `hlc` is above all it has seen, and names no version. */
 export function witnessed(record: KeyRecord, writer: number, hlc: number, writers: WriterTable): KeyRecord {
-  return { context: advanced(record.context, writer, hlc, writers), siblings: record.siblings };
+  return makeRecord(advanced(record.context, writer, hlc, writers), record.siblings);
 }
 
 /** The context with one writer's newest dot; `hlc` is above what it has seen. */
@@ -131,6 +137,7 @@ function advanced(
 /** Same dots, same contexts: the same record, since a dot names one version for ever. */
 export function sameRecord(a: KeyRecord | null, b: KeyRecord | null): boolean {
   if (a === null || b === null) return a === b;
+  if (a instanceof SingleRecord && b instanceof SingleRecord) return a.hlc === b.hlc && a.writer === b.writer;
   if (a.siblings.length !== b.siblings.length || a.context.length !== b.context.length) return false;
   for (const version of a.siblings) if (!hasDot(b.siblings, version)) return false;
   return contextDominates(a.context, b.context) && contextDominates(b.context, a.context);
@@ -143,19 +150,28 @@ export function sameRecord(a: KeyRecord | null, b: KeyRecord | null): boolean {
  */
 export function digestA(record: KeyRecord | null, writers: WriterTable): number {
   if (record === null) return 0;
-  if (!(record instanceof NewRecord)) return digest(record, writers.hashA, 0x9e3779b1) >>> 0;
+  if (!isMade(record)) return digest(record, writers.hashA, 0x9e3779b1) >>> 0;
   if (record.digestA === 0) record.digestA = digest(record, writers.hashA, 0x9e3779b1);
   return record.digestA >>> 0;
 }
 
 export function digestB(record: KeyRecord | null, writers: WriterTable): number {
   if (record === null) return 0;
-  if (!(record instanceof NewRecord)) return digest(record, writers.hashB, 0x85ebca77) >>> 0;
+  if (!isMade(record)) return digest(record, writers.hashB, 0x85ebca77) >>> 0;
   if (record.digestB === 0) record.digestB = digest(record, writers.hashB, 0x85ebca77);
   return record.digestB >>> 0;
 }
 
+/** Not one that a test has written down. */
+function isMade(record: KeyRecord): record is SingleRecord | NewRecord {
+  return record instanceof SingleRecord || record instanceof NewRecord;
+}
+
 function digest(record: KeyRecord, hashes: readonly number[], salt: number): number {
+  if (record instanceof SingleRecord) {
+    const { writer, hlc } = record;
+    return (1 + mix(hashes[writer] ^ salt, hlc) + mix(hashes[writer] + salt, hlc)) | 0;
+  }
   let sum = 1;
   const { context, siblings } = record;
   for (let i = 0; i < context.length; i += 2)
