@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT, QUORUM, SERIAL } from '../core/levels.js';
 import type { Troubles } from './sim-chaos.js';
 import { type Plan, simulate } from './simulation.js';
 
@@ -28,4 +29,13 @@ describe('counters, where both sides of a partition count', () => {
       expect(world.struck.get('partition')).toBeGreaterThan(0);
     },
   );
+});
+
+describe('counters that some increment by plain writes and some through the register', () => {
+  it.each([11, 12, 13, 14])('seed %i: all of it counts', (seed) => {
+    const settings = { sloppy: true, readQuorum: QUORUM, writeQuorum: QUORUM };
+    const { violations, acknowledged } = simulate({ ...COUNTING, settings, levels: [DEFAULT, SERIAL], seed });
+    expect(violations).toEqual([]);
+    expect(acknowledged).toBeGreaterThan(100);
+  });
 });
