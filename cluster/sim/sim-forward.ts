@@ -1,4 +1,5 @@
 import type { Coordinator } from '../core/coordinator.js';
+import { SERIAL } from '../core/levels.js';
 import { slotOf } from '../core/slot.js';
 import { doubted, ForwardedRequest } from '../forwarder.js';
 import { failed, isRead, type Outcome, type Request, type SimCall } from './sim-call.js';
@@ -11,7 +12,7 @@ export class SimForward extends ForwardedRequest {
     private readonly callFor: (request: Request, done: (outcome: Outcome) => void) => SimCall,
     private readonly done: (outcome: Outcome) => void,
   ) {
-    super(slotOf(request.keys[0]), repeatable(request));
+    super(slotOf(request.keys[0]), repeatable(request), request.level === SERIAL);
   }
 
   payload(): string {

@@ -4,7 +4,7 @@ import { STRING } from '../../storage/record.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import { Assembly } from '../assembly.js';
 import { hlcToMs } from '../core/hlc.js';
-import { type Level, QUORUM } from '../core/levels.js';
+import { type Level, QUORUM, SERIAL } from '../core/levels.js';
 import type { Outlived } from '../core/lives.js';
 import { slotOf } from '../core/slot.js';
 import { isUnwritten } from '../core/unwritten.js';
@@ -189,7 +189,8 @@ export class SimLife {
     const refusal = node.refusal(this.parts.clock.elapsed());
     if (refusal !== null) return done(failed(refusal));
     if (request.kind === 'get') return this.run(request, done);
-    if (node.forwarder.runsHere(slotOf(request.keys[0]))) return this.run(request, done);
+    if (node.forwarder.runsHere(slotOf(request.keys[0]), request.level === SERIAL))
+      return this.run(request, done);
     node.forwarder.start(new SimForward(node.coordinator, request, this.callFor, done));
   }
 
