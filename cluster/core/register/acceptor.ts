@@ -1,7 +1,8 @@
+import { checked } from '../../../storage/checked-row.js';
 import type { RecordStore } from '../../../storage/record-store.js';
 import { type Ballot, compareBallots, NO_BALLOT, nextBallot } from './ballot.js';
 import type { HeldUnits } from './held-units.js';
-import { checked, promiseRow, promiseValue, type SavedRegisters, unitRow } from './register-rows.js';
+import { promiseRow, promiseValue, type SavedRegisters, unitRow } from './register-rows.js';
 import { decodeUnit, encodeUnit, type Unit } from './unit.js';
 
 /** Units of one slot whose outcome is not known, at most: beyond it this node accepts no more of that slot. */

@@ -1,5 +1,7 @@
 import type { FrameReader } from '../../transport/frame-reader.js';
-import type { FrameWriter } from '../../transport/frame-writer.js';
+import type { Transport } from '../../transport.js';
+
+type Frame = NonNullable<ReturnType<Transport['writer']>>;
 
 /**
  * The number of a round of a register (Lamport's ballot): rounds first, then who proposes. The proposer is one life of one node, so
@@ -33,7 +35,7 @@ export function nextBallot({ round, proposer }: Ballot): Ballot {
   return { round: round + 1, proposer };
 }
 
-export function writeBallot(out: FrameWriter, { round, proposer }: Ballot): void {
+export function writeBallot(out: Frame, { round, proposer }: Ballot): void {
   out.f64(round);
   out.latin1(proposer);
 }

@@ -52,6 +52,8 @@ export class HeldUnits {
     private readonly resolved: Resolved,
     /** The entry's record, just put, has to go to the key's other home replicas. */
     private readonly replicate: (entry: RecordEntry) => void,
+    /** Nobody can settle a unit of this slot now, and readers are content with less. */
+    private readonly isHopeless: (slot: number) => boolean,
   ) {}
 
   /** All units of this slot, also those whose outcome is known and not yet safe on the disk. */
@@ -117,19 +119,25 @@ export class HeldUnits {
     for (const held of [...this.of(slot)]) if (held.open) this.look(held);
   }
 
-  /** Runs once nothing is unsettled about the entry; `settled` is false when that took too long. Perhaps before it returns. */
+  /**
+   * Runs once nothing is unsettled about the entry, or nobody can settle it; `settled` is false when that took too long. Perhaps before
+   * it returns.
+   */
   whenSettled(entry: RecordEntry, run: (settled: boolean) => void): void {
-    if (!entry.unsettled) return run(true);
+    if (!entry.unsettled || this.isHopeless(entry.slot)) return run(true);
     this.readers.push({ entry, sinceMs: this.elapsedMs(), run });
   }
 
-  /** Readers that have waited since `limitMs` or longer are sent away. */
+  /** Readers that have waited since `limitMs` or longer are sent away; those who wait in vain have what there is. */
   expire(limitMs: number): void {
     if (this.readers.length === 0) return;
-    const late = this.readers.filter(({ sinceMs }) => sinceMs <= limitMs);
-    if (late.length === 0) return;
-    this.readers = this.readers.filter(({ sinceMs }) => sinceMs > limitMs);
-    for (const { run } of late) run(false);
+    const waiting = this.readers;
+    this.readers = [];
+    for (const reader of waiting) {
+      if (this.isHopeless(reader.entry.slot)) reader.run(true);
+      else if (reader.sinceMs <= limitMs) reader.run(false);
+      else this.readers.push(reader);
+    }
   }
 
   private look(held: Held): void {

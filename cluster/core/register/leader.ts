@@ -2,51 +2,25 @@ import type { KeyRecord } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { applyRecord } from '../apply.js';
 import { majority } from '../levels.js';
-import type { Operation } from '../operation.js';
-import { sameRecord, seenOf } from '../version.js';
+import { sameRecord } from '../version.js';
 import type { Vote } from './acceptor.js';
+import { Asking } from './asking.js';
 import { type Ballot, compareBallots, NO_BALLOT, nextBallot } from './ballot.js';
 import { Batch, type Task } from './batch.js';
+import { adoptable, InheritedUnits } from './inherited-units.js';
 import type { LeaderWorld } from './leader-world.js';
-import { knowsMoreSerial } from './serial-names.js';
-import { sameUnit, type Unit, type UnitKey } from './unit.js';
-
-/** What an acceptor says to a question: its vote, the units it holds, and of each key asked for its record if it is not ours. */
-export interface AskAnswer extends Vote {
-  readonly units: readonly Unit[];
-  /** undefined: the same as ours. */
-  readonly records: readonly (KeyRecord | null | undefined)[];
-}
-
-interface Ask {
-  readonly id: number;
-  readonly ballot: Ballot;
-  readonly entries: readonly RecordEntry[];
-  /** Our own records when it was asked. */
-  readonly own: readonly (KeyRecord | null)[];
-  /** Who waited when it was asked. */
-  readonly tasks: readonly Task[];
-  readonly answers: Map<number, AskAnswer>;
-  readonly failed: Set<number>;
-  readonly startedMs: number;
-  sentMs: number;
-}
-
-interface Round {
-  readonly id: number;
-  readonly unit: Unit;
-  tasks: Task[];
-  readonly yes: Set<number>;
-  readonly failed: Set<number>;
-  readonly startedMs: number;
-  sentMs: number;
-}
-
-/** A round that was neither won nor certainly lost. */
-interface Doubt {
-  readonly unit: Unit;
-  tasks: Task[];
-}
+import {
+  type Ask,
+  Doubts,
+  inDoubt,
+  isHopeless,
+  notApplied,
+  otherHomes,
+  type Round,
+  takeLate,
+  tooLate,
+} from './rounds.js';
+import type { Unit, UnitKey } from './unit.js';
 
 /** Operations of one round at most. */
 const MAX_BATCH = 1024;
@@ -57,8 +31,6 @@ const BACKOFF_MS = 40;
 
 /** Operations wait so long for replicas that are there and do not vote yet, ms. */
 const PATIENCE_MS = 1500;
-
-const LOST = 'NOQUORUM it is not known in time whether the round of the register was completed';
 
 /**
  * Leads the register of one slot on this node: a proposer of CASPaxos (Rystsov 2018) for all keys of the slot at once.
@@ -79,35 +51,40 @@ export class Leader {
   private first: Ballot = NO_BALLOT;
   private trustEpoch = 0;
   private queue: Task[] = [];
-  private inherited: Unit[] = [];
+  private readonly inherited = new InheritedUnits();
   /** Records that were told by a majority, but not by one that holds them all alike. */
   private unstable = new Set<RecordEntry>();
   private wanted = false;
-  private ask: Ask | null = null;
+  readonly asking: Asking;
   private round: Round | null = null;
   private loading = false;
-  private doubts: Doubt[] = [];
+  private readonly doubts = new Doubts();
   private lostInRow = 0;
   private notBefore = 0;
 
   constructor(
     readonly slot: number,
     private readonly world: LeaderWorld,
-  ) {}
+  ) {
+    this.asking = new Asking(world, this, {
+      ended: (ask) => this.askEnds(ask),
+      lost: (promised) => this.lose(promised),
+      hopeless: (answers, needed) =>
+        this.hesitate(`NOQUORUM ${answers} of ${needed} needed home replicas answered`),
+    });
+  }
 
   /** Nothing waits, and nothing is under way. */
   get idle(): boolean {
-    return !this.busy && this.queue.length === 0 && this.doubts.length === 0 && !this.wanted;
+    return !this.busy && this.queue.length === 0 && this.doubts.waiting === 0 && !this.wanted;
   }
 
   get busy(): boolean {
-    return this.ask !== null || this.round !== null || this.loading;
+    return this.asking.busy || this.round !== null || this.loading;
   }
 
   get waiting(): number {
-    let waiting = this.queue.length + (this.round?.tasks.length ?? 0);
-    for (const { tasks } of this.doubts) waiting += tasks.length;
-    return waiting;
+    return this.queue.length + (this.round?.tasks.length ?? 0) + this.doubts.waiting;
   }
 
   take(task: Task): void {
@@ -121,7 +98,7 @@ export class Leader {
 
   /** Goes on, if nothing is under way. */
   advance(): void {
-    if (this.busy || (this.queue.length === 0 && !this.wanted && this.inherited.length === 0)) return;
+    if (this.busy || (this.queue.length === 0 && !this.wanted && !this.inherited.any)) return;
     if (this.notBefore > this.world.elapsedMs()) return;
     const topology = this.world.topology();
     const needed = majority(topology.n);
@@ -134,7 +111,7 @@ export class Leader {
       if (this.lease !== 0) this.lease = this.world.takeLease();
     }
     if (this.lease === 0) return this.askFor(this.entriesWaiting());
-    if (this.inherited.length > 0) return this.resolve();
+    if (this.inherited.any) return this.resolve();
     this.wanted = false;
     this.runNext();
   }
@@ -149,61 +126,7 @@ export class Leader {
       this.ballot = { round, proposer: world.proposer };
       this.first = this.ballot;
     }
-    const ask: Ask = {
-      id: world.takeId(this),
-      ballot: this.ballot,
-      entries,
-      own: entries.map(({ record }) => record ?? null),
-      tasks: [...this.queue],
-      answers: new Map(),
-      failed: new Set(),
-      startedMs: world.elapsedMs(),
-      sentMs: world.elapsedMs(),
-    };
-    // They must stay what the cache knows by these keys while they are asked for.
-    for (const entry of entries) entry.pins++;
-    this.ask = ask;
-    world.acceptor.prepare(slot, ask.ballot, (vote) => {
-      const units = world.acceptor.held.of(slot).map(({ unit }) => unit);
-      this.answered(ask, world.self(), { ...vote, units, records: [] });
-    });
-    if (this.ask !== ask) return;
-    for (const peer of this.peers()) this.sendAsk(ask, peer);
-    this.askMayEnd(ask);
-  }
-
-  private sendAsk(ask: Ask, peer: number): void {
-    if (!this.world.sendPrepare(peer, ask.id, this.slot, ask.ballot, ask.entries)) ask.failed.add(peer);
-  }
-
-  /** An acceptor's answer to the question of that number. */
-  askAnswered(peer: number, id: number, answer: AskAnswer): void {
-    if (this.ask?.id === id) this.answered(this.ask, peer, answer);
-  }
-
-  /** The keys of the present question, so that its answers can be read. */
-  get asked(): readonly RecordEntry[] {
-    return this.ask?.entries ?? [];
-  }
-
-  private answered(ask: Ask, peer: number, answer: AskAnswer): void {
-    if (this.ask !== ask || ask.answers.has(peer)) return;
-    if (answer.vote === 'no') return this.lose(answer.promised);
-    if (answer.vote === 'yes') {
-      ask.failed.delete(peer);
-      ask.answers.set(peer, answer);
-    } else ask.failed.add(peer);
-    this.askMayEnd(ask);
-  }
-
-  private askMayEnd(ask: Ask): void {
-    if (this.ask !== ask) return;
-    const { topology, self } = this.world;
-    const needed = majority(topology().n);
-    if (ask.answers.size >= needed && ask.answers.has(self())) return this.askEnds(ask);
-    if (!this.isHopeless(ask.failed, needed)) return;
-    this.dropAsk();
-    this.hesitate(`NOQUORUM ${ask.answers.size} of ${needed} needed home replicas answered`);
+    this.asking.start(this.ballot, entries, [...this.queue]);
   }
 
   /** Too few vote though enough are there: some may have started only now. It is tried again for a while. */
@@ -219,8 +142,6 @@ export class Leader {
 
   private askEnds(ask: Ask): void {
     const { world } = this;
-    this.ask = null;
-    world.over(ask.id);
     this.lostInRow = 0;
     if (this.lease === 0) {
       this.lease = world.takeLease();
@@ -228,17 +149,9 @@ export class Leader {
     }
     for (const { units } of ask.answers.values()) for (const unit of units) this.inherit(unit);
     for (let i = 0; i < ask.entries.length; i++) this.takeRecord(ask, ask.entries[i], i);
-    for (const task of ask.tasks) task.confirmed = true;
+    const asked = new Set(ask.entries);
+    for (const task of ask.tasks) task.confirmed = task.entries.every((entry) => asked.has(entry));
     if (!this.isLoading(ask.entries)) this.advance();
-    for (const entry of ask.entries) world.store.unpin(entry);
-  }
-
-  private dropAsk(): void {
-    const { ask } = this;
-    this.ask = null;
-    if (ask === null) return;
-    this.world.over(ask.id);
-    for (const entry of ask.entries) this.world.store.unpin(entry);
   }
 
   private endRound(): Round | null {
@@ -271,9 +184,7 @@ export class Leader {
     const { ballot } = unit;
     // Rounds of this lease are known to have been chosen: the next one began only then.
     if (ballot.proposer === this.world.proposer && compareBallots(ballot, this.first) >= 0) return;
-    const at = this.inherited.findIndex((other) => sameUnit(other, unit));
-    if (at < 0) this.inherited.push(unit);
-    else if (compareBallots(this.inherited[at].ballot, ballot) < 0) this.inherited[at] = unit;
+    this.inherited.add(unit);
   }
 
   // --- what others have left behind ---
@@ -284,7 +195,7 @@ export class Leader {
    */
   private resolve(): void {
     const { world, slot } = this;
-    const units = [...this.inherited].sort((a, b) => compareBallots(b.ballot, a.ballot));
+    const units = this.inherited.inOrder();
     const entries = world.pinAll(units);
     const release = (): void => {
       for (const entry of entries) world.store.unpin(entry);
@@ -297,34 +208,19 @@ export class Leader {
       // Asking keeps what it needs.
       return release();
     }
-    let adopted: UnitKey[] = [];
+    let adopted: readonly UnitKey[] = [];
     let done = 0;
     let at = 0;
     while (adopted.length === 0 && done < units.length) {
-      const { keys } = units[done++];
-      adopted = this.adoptable(keys, entries.slice(at, at + keys.length));
-      at += keys.length;
+      const unit = units[done++];
+      adopted = adoptable(unit, entries.slice(at, at + unit.keys.length), world.store);
+      at += unit.keys.length;
     }
-    this.inherited = units.slice(done);
+    this.inherited.drop(done);
     release();
     // One at a time: who has seen a dot of a unit takes all of it for chosen.
     if (adopted.length > 0) this.propose({ slot, ballot: this.ballot, keys: adopted }, []);
     else this.advance();
-  }
-
-  /** What of the unit has to be proposed again. */
-  private adoptable(keys: readonly UnitKey[], entries: readonly RecordEntry[]): UnitKey[] {
-    const { store } = this.world;
-    const contexts = entries.map(({ record }) => record?.context ?? []);
-    const uncovered = keys.filter(
-      ({ writer, hlc, db, record }, i) =>
-        seenOf(contexts[i], writer) < hlc && store.admit(db, record) !== null,
-    );
-    const isOrphan =
-      uncovered.length === keys.length &&
-      keys.some(({ record }, i) => knowsMoreSerial(contexts[i], record.context, store.writers));
-    // Otherwise it was chosen, or may have been; and if it was not, it is now, as nothing has come between.
-    return isOrphan ? [] : uncovered;
   }
 
   // --- running ---
@@ -361,7 +257,7 @@ export class Leader {
     held.lookAgain(this.slot);
     const left = held.of(this.slot).filter((one) => one.open);
     for (const { unit, led } of left) if (!led) this.inherit(unit);
-    if (this.inherited.length > 0) this.resolve();
+    if (this.inherited.any) this.resolve();
     // What was chosen here and cannot be put away yet, since the disk is being read again, will be.
     return left.length > 0;
   }
@@ -379,6 +275,8 @@ export class Leader {
     };
     this.round = round;
     this.wanted = false;
+    // By the time it is their turn, what was confirmed may be old.
+    for (const task of this.queue) task.confirmed = false;
     let refused: Vote | null = null;
     let isNow = true;
     world.acceptor.accept(unit, (vote) => {
@@ -388,7 +286,7 @@ export class Leader {
     isNow = false;
     if (refused !== null) return this.refusedHere(round, refused);
     const bytes = world.encode(unit);
-    for (const peer of this.peers())
+    for (const peer of otherHomes(world.topology(), this.slot))
       if (!world.sendAccept(peer, round.id, unit, bytes)) round.failed.add(peer);
     this.roundMayEnd(round);
   }
@@ -426,7 +324,7 @@ export class Leader {
     const { topology, self } = this.world;
     const needed = majority(topology().n);
     if (round.yes.size >= needed && round.yes.has(self())) return this.chosen(round);
-    if (!this.isHopeless(round.failed, needed)) return;
+    if (!isHopeless(topology(), this.slot, round.failed)) return;
     const failure = `NOQUORUM ${round.yes.size} of ${needed} needed home replicas confirmed the write; it may have been applied`;
     for (const task of round.tasks) this.world.end(task, failure);
     round.tasks = [];
@@ -452,13 +350,15 @@ export class Leader {
   /** Somebody else leads, or nobody can tell: what was proposed is in doubt. */
   private lose(promised: Ballot): void {
     const { world } = this;
-    this.dropAsk();
+    this.asking.drop();
     const round = this.endRound();
     this.lease = 0;
-    this.inherited = [];
+    this.inherited.clear();
     this.unstable.clear();
-    if (round !== null && round.tasks.length > 0) this.doubts.push({ unit: round.unit, tasks: round.tasks });
-    if (round !== null) this.wanted = true;
+    if (round !== null) {
+      this.doubts.add(round);
+      this.wanted = true;
+    }
     if (promised.round > this.ballot.round) this.ballot = { ...this.ballot, round: promised.round };
     // Who is disturbed once tries again at once; two that disturb each other leave each other time.
     this.lostInRow++;
@@ -470,21 +370,17 @@ export class Leader {
   /** What came of a unit that this node holds. */
   resolved(unit: Unit, chosen: boolean): void {
     if (!chosen) for (const { writer } of unit.keys) this.world.name.orphaned(writer);
-    const doubt = this.doubts.find((other) => sameUnit(other.unit, unit));
-    if (doubt === undefined) return;
-    this.doubts = this.doubts.filter((other) => other !== doubt);
-    if (chosen) for (const task of doubt.tasks) this.world.end(task, null);
+    const tasks = this.doubts.take(unit);
+    if (tasks.length === 0) return;
+    if (chosen) for (const task of tasks) this.world.end(task, null);
     // Certainly not applied: they run again.
-    else this.queue.unshift(...doubt.tasks);
+    else this.queue.unshift(...tasks);
     this.world.plan(this);
   }
 
   peerDown(peer: number): void {
-    const { ask, round } = this;
-    if (ask !== null && !ask.answers.has(peer)) {
-      ask.failed.add(peer);
-      this.askMayEnd(ask);
-    }
+    this.asking.peerDown(peer);
+    const { round } = this;
     if (round !== null && !round.yes.has(peer)) {
       round.failed.add(peer);
       this.roundMayEnd(round);
@@ -494,47 +390,28 @@ export class Leader {
   /** Some times a second: what nobody waits for any more ends, what was lost on its way is sent again. */
   tick(now: number): void {
     this.expire(now);
-    const { ask, round, world } = this;
-    const tooOld = now - world.requestTimeout();
-    if ((ask !== null && ask.startedMs < tooOld) || (round !== null && round.startedMs < tooOld))
-      this.lose(NO_BALLOT);
+    const tooOld = now - this.world.requestTimeout();
+    const { startedMs } = this.round ?? this.asking;
+    if (startedMs < tooOld) this.lose(NO_BALLOT);
     else this.resend(now - RESEND_MS);
     this.advance();
   }
 
   private resend(since: number): void {
-    const { ask, round, world } = this;
-    if (ask !== null && ask.sentMs <= since) {
-      ask.sentMs = world.elapsedMs();
-      for (const peer of this.peers()) if (!ask.answers.has(peer)) this.sendAsk(ask, peer);
-    }
-    if (round !== null && round.sentMs <= since) {
-      round.sentMs = world.elapsedMs();
-      const bytes = world.encode(round.unit);
-      for (const peer of this.peers())
-        if (!round.yes.has(peer)) world.sendAccept(peer, round.id, round.unit, bytes);
-    }
+    const { round, world } = this;
+    this.asking.resend(since);
+    if (round === null || round.sentMs > since) return;
+    round.sentMs = world.elapsedMs();
+    const bytes = world.encode(round.unit);
+    for (const peer of otherHomes(world.topology(), this.slot))
+      if (!round.yes.has(peer)) world.sendAccept(peer, round.id, round.unit, bytes);
   }
 
   private expire(now: number): void {
-    const isLate = ({ operation }: Task): boolean => operation.deadline <= now;
     const { world, round } = this;
-    if (this.queue.some(isLate)) {
-      const late = this.queue.filter(isLate);
-      this.queue = this.queue.filter((task) => !isLate(task));
-      for (const task of late) world.end(task, notApplied(LOST, task.operation));
-    }
-    if (round?.tasks.some(isLate)) {
-      const late = round.tasks.filter(isLate);
-      round.tasks = round.tasks.filter((task) => !isLate(task));
-      for (const task of late) world.end(task, doubtful(task.operation));
-    }
-    for (const doubt of this.doubts) {
-      const late = doubt.tasks.filter(isLate);
-      doubt.tasks = doubt.tasks.filter((task) => !isLate(task));
-      for (const task of late) world.end(task, doubtful(task.operation));
-    }
-    this.doubts = this.doubts.filter(({ tasks }) => tasks.length > 0);
+    for (const task of takeLate(this.queue, now)) world.end(task, tooLate(task));
+    if (round !== null) for (const task of takeLate(round.tasks, now)) world.end(task, inDoubt(task));
+    for (const task of this.doubts.takeLate(now)) world.end(task, inDoubt(task));
   }
 
   private failWaiting(reason: string): void {
@@ -542,19 +419,6 @@ export class Leader {
     this.queue = [];
     this.wanted = false;
     for (const task of queue) this.world.end(task, notApplied(reason, task.operation));
-  }
-
-  private isHopeless(failed: ReadonlySet<number>, needed: number): boolean {
-    if (failed.has(this.world.self())) return true;
-    let possible = 1;
-    for (const peer of this.peers()) if (!failed.has(peer)) possible++;
-    return possible < needed;
-  }
-
-  /** The other home replicas that can be asked. */
-  private peers(): number[] {
-    const { alive, self } = this.world.topology();
-    return [...this.world.topology().homes(this.slot)].filter((home) => home !== self && alive[home] === 1);
   }
 
   private entriesWaiting(): RecordEntry[] {
@@ -575,12 +439,4 @@ export class Leader {
     });
     return true;
   }
-}
-
-function notApplied(reason: string, { isWrite }: Operation): string {
-  return `${reason}; ${isWrite ? 'the write was not applied' : 'nothing was read or written'}`;
-}
-
-function doubtful({ isWrite }: Operation): string {
-  return `${LOST}; ${isWrite ? 'the write may have been applied' : 'nothing was read'}`;
 }

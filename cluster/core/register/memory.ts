@@ -2,7 +2,6 @@ import { SLOTS } from '../../../storage/key-layout.js';
 import type { RecordStore } from '../../../storage/record-store.js';
 import type { Log } from '../../environment.js';
 import { Message } from '../../messages.js';
-import type { NodePart } from '../../part.js';
 import type { FrameReader } from '../../transport/frame-reader.js';
 import type { Transport } from '../../transport.js';
 import { majority } from '../levels.js';
@@ -56,7 +55,7 @@ interface Told {
  *
  * A new home of a slot (after a change of the ring) is in the same place, and takes the same way.
  */
-export class RegisterMemory implements NodePart {
+export class RegisterMemory {
   readonly messages = [Message.RegistersAsk, Message.RegistersTold];
   private whole: boolean;
   /** Slots with a damaged row. */

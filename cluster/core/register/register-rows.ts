@@ -1,4 +1,4 @@
-import zlib from 'node:zlib';
+import { checked, uncheckedBody } from '../../../storage/checked-row.js';
 import type { StorageEngine } from '../../../storage/engine.js';
 import { metaKey, SLOTS } from '../../../storage/key-layout.js';
 import type { Ballot } from './ballot.js';
@@ -13,7 +13,6 @@ export const MEMORY_ROW = metaKey('registers');
 
 const PROMISE = 0x70;
 const UNIT = 0x75;
-const CRC_BYTES = 4;
 const ROWS_PER_STEP = 512;
 
 export function promiseRow(slot: number): Buffer {
@@ -34,13 +33,6 @@ export function promiseValue({ round, proposer }: Ballot): Buffer {
   body.writeDoubleBE(round, 0);
   body.latin1Write(proposer, 8);
   return checked(body);
-}
-
-/** The row with its checksum in front. */
-export function checked(body: Buffer): Buffer {
-  const head = Buffer.alloc(CRC_BYTES);
-  head.writeUInt32BE(zlib.crc32(body));
-  return Buffer.concat([head, body]);
 }
 
 export interface SavedUnit {
@@ -91,7 +83,7 @@ function promiseVisitor(promises: Map<number, Ballot>, damaged: Set<number>): Vi
   return (key, value) => {
     if (key.length !== 3) return;
     const slot = key.readUInt16BE(1);
-    const body = bodyOf(value);
+    const body = uncheckedBody(value);
     if (slot >= SLOTS) return;
     if (body === undefined || body.length < 8) damaged.add(slot);
     else promises.set(slot, { round: body.readDoubleBE(0), proposer: body.latin1Slice(8) });
@@ -102,18 +94,12 @@ function unitVisitor(units: SavedUnit[], damaged: Set<number>): Visitor {
   return (key, value) => {
     if (key.length < 11) return;
     const slot = key.readUInt16BE(1);
-    const body = bodyOf(value);
+    const body = uncheckedBody(value);
     if (slot >= SLOTS) return;
     const ballot = { round: key.readDoubleBE(3), proposer: key.latin1Slice(11) };
     if (body === undefined) damaged.add(slot);
     else units.push({ slot, ballot, bytes: body });
   };
-}
-
-function bodyOf(value: Buffer): Buffer | undefined {
-  if (value.length < CRC_BYTES) return undefined;
-  const body = value.subarray(CRC_BYTES);
-  return zlib.crc32(body) === value.readUInt32BE(0) ? body : undefined;
 }
 
 function walk(

@@ -1,32 +1,26 @@
-import {
-  CORRUPT,
-  decodeRecord,
-  encodedBytes,
-  encodeRecord,
-  type KeyRecord,
-} from '../../../storage/record.js';
+import { SLOTS } from '../../../storage/key-layout.js';
+import type { KeyRecord } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import type { RecordStore } from '../../../storage/record-store.js';
 import type { Clock, Log, Random } from '../../environment.js';
 import { Message } from '../../messages.js';
-import type { NodePart } from '../../part.js';
 import type { FrameReader } from '../../transport/frame-reader.js';
 import type { Transport } from '../../transport.js';
 import type { SerialOperations } from '../coordinator.js';
 import type { HybridClock } from '../hlc.js';
+import { majority } from '../levels.js';
 import type { Operation } from '../operation.js';
 import { loadAll } from '../reap-judge.js';
 import type { Topology } from '../topology.js';
-import { digestA, digestB } from '../version.js';
 import { Acceptor, type Vote } from './acceptor.js';
-import { type Ballot, readBallot, writeBallot } from './ballot.js';
 import type { Batch, Task } from './batch.js';
 import { HeldUnits } from './held-units.js';
-import { type AskAnswer, Leader } from './leader.js';
+import { Leader } from './leader.js';
 import type { LeaderWorld } from './leader-world.js';
 import type { SavedRegisters } from './register-rows.js';
+import { RegisterWire } from './register-wire.js';
 import type { SerialName } from './serial-names.js';
-import { decodeUnit, encodeUnit, type Unit } from './unit.js';
+import { encodeUnit, type Unit } from './unit.js';
 
 const NOT_HOME =
   'NOQUORUM this node is no home replica of the key: no round can be led here; the write was not applied';
@@ -36,7 +30,6 @@ const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 const SETTLE_AFTER_MS = 300;
 /** For each home before it in the preference list, ms. */
 const SETTLE_STEP_MS = 250;
-const VOTES = ['yes', 'no', 'none'] as const;
 
 export interface RegistersOptions {
   readonly store: RecordStore;
@@ -63,9 +56,9 @@ export interface RegistersOptions {
  * The registers of this node's slots: what is linearizable goes through them. It answers others' questions and proposals with its own
  * votes, and leads rounds for the operations that come here.
  */
-export class Registers implements NodePart, SerialOperations {
+export class Registers implements SerialOperations {
   readonly messages = [Message.Prepare, Message.Promise, Message.Accept, Message.Accepted];
-  readonly counters = { rounds: 0, asks: 0, operations: 0, leasesLost: 0, orphans: 0, settledLate: 0 };
+  readonly counters = { operations: 0, asks: 0, proposals: 0, orphans: 0, settledLate: 0 };
   readonly held: HeldUnits;
   readonly acceptor: Acceptor;
   private readonly leaders = new Map<number, Leader>();
@@ -73,6 +66,7 @@ export class Registers implements NodePart, SerialOperations {
   /** Who asked or proposed under a number. */
   private readonly askers = new Map<number, Leader>();
   private readonly world: LeaderWorld;
+  private readonly wire: RegisterWire;
   private nextId: number;
   private nextLease = 1;
   private running: Batch | undefined;
@@ -81,11 +75,13 @@ export class Registers implements NodePart, SerialOperations {
   constructor(private readonly options: RegistersOptions) {
     const { store, clock, saved } = options;
     this.nextId = options.firstRequest;
+    this.wire = new RegisterWire(options.transport, store.writers);
     this.held = new HeldUnits(
       store,
       () => clock.elapsed(),
       (unit, chosen) => this.resolved(unit, chosen),
       options.spread,
+      (slot) => this.isHopeless(slot),
     );
     store.onUnsettledPut = (entry) => this.held.changed(entry);
     store.whenRecordSettles = (entry, run) => this.held.whenSettled(entry, run);
@@ -174,129 +170,42 @@ export class Registers implements NodePart, SerialOperations {
 
   private onPrepare(peer: number, body: FrameReader): boolean {
     const { store, topology } = this.options;
-    const request = body.u32();
-    const slot = body.u16();
-    const ballot = readBallot(body);
-    const count = body.u32();
-    const asked: { db: number; key: string; a: number; b: number }[] = [];
-    for (let i = 0; i < count && body.ok; i++)
-      asked.push({ db: body.u8(), key: body.latin1(), a: body.u32(), b: body.u32() });
-    if (!body.finished || ballot === undefined || slot >= topology().isHome.length) return false;
-    if (topology().isHome[slot] === 0) return this.sendPromise(peer, request, slot, NO_VOTE, [], []);
+    const asked = this.wire.readPrepare(body);
+    if (asked === undefined || asked.slot >= SLOTS) return false;
+    const { request, slot, ballot, keys } = asked;
+    const refuse = (vote: Vote): void => this.wire.sendPromise(peer, request, vote, [], [], []);
+    if (topology().isHome[slot] === 0) {
+      refuse(NO_VOTE);
+      return true;
+    }
     this.acceptor.prepare(slot, ballot, (vote) => {
-      if (vote.vote !== 'yes') return void this.sendPromise(peer, request, slot, vote, [], []);
-      const entries = asked.map(({ db, key }) => store.pin(db, slot, key));
+      if (vote.vote !== 'yes') return refuse(vote);
+      const entries = keys.map(({ db, key }) => store.pin(db, slot, key));
       loadAll(store, entries, () => {
-        const isWhole = entries.every(({ record }) => record !== undefined);
-        this.sendPromise(peer, request, slot, isWhole ? vote : NO_VOTE, asked, entries);
+        const units = this.held.of(slot).map(({ unit }) => unit);
+        // What is damaged, nobody can tell of.
+        if (entries.some(({ record }) => record === undefined)) refuse(NO_VOTE);
+        else this.wire.sendPromise(peer, request, vote, units, keys, entries);
         for (const entry of entries) store.unpin(entry);
       });
     });
     return true;
   }
 
-  /** Always true, as a message handler's word. */
-  private sendPromise(
-    peer: number,
-    request: number,
-    slot: number,
-    { vote, promised }: Vote,
-    asked: readonly { a: number; b: number }[],
-    entries: readonly RecordEntry[],
-  ): true {
-    const { store, transport } = this.options;
-    const { writers } = store;
-    const units = vote === 'yes' ? this.held.of(slot).map(({ unit }) => unit) : [];
-    const encoded = units.map((unit) => encodeUnit(unit, writers));
-    const records = vote === 'yes' ? entries.map((entry, i) => this.differing(entry, asked[i])) : [];
-    const out = transport.writer(peer);
-    if (out === undefined) return true;
-    out.begin();
-    out.u8(Message.Promise);
-    out.u32(request);
-    out.u8(VOTES.indexOf(vote));
-    writeBallot(out, promised);
-    out.u16(units.length);
-    units.forEach(({ ballot }, i) => {
-      writeBallot(out, ballot);
-      out.u32(encoded[i].length);
-      out.bytes(encoded[i], 0, encoded[i].length);
-    });
-    out.u32(records.length);
-    for (const record of records) {
-      out.u8(record === undefined ? 0 : 1);
-      if (record === undefined) continue;
-      out.u32(record.length);
-      out.bytes(record, 0, record.length);
-    }
-    out.end();
-    return true;
-  }
-
-  /** The entry's record, encoded, if it is another than the one with these digests; empty when there is none. */
-  private differing(entry: RecordEntry, { a, b }: { a: number; b: number }): Buffer | undefined {
-    const { writers } = this.options.store;
-    const record = entry.record ?? null;
-    if (digestA(record, writers) === a && digestB(record, writers) === b) return undefined;
-    if (record === null) return Buffer.alloc(0);
-    const bytes = Buffer.allocUnsafe(encodedBytes(record));
-    encodeRecord(record, entry.hash, writers, bytes);
-    return bytes;
-  }
-
   private onPromise(peer: number, body: FrameReader): boolean {
     const request = body.u32();
-    const vote = VOTES[body.u8()];
-    const promised = readBallot(body);
     const leader = this.askers.get(request);
-    if (vote === undefined || promised === undefined) return false;
-    // Late: nobody is interested in what else it says.
-    if (leader === undefined) return true;
-    const units = this.readUnits(body, leader.slot);
-    const records = units === undefined ? undefined : this.readRecords(body, leader.asked);
-    if (units === undefined || records === undefined || !body.finished) return false;
-    const isSane = this.admits(units, records);
-    const answer: AskAnswer = isSane
-      ? { vote, promised, units, records }
-      : { vote: 'none', promised, units: [], records: [] };
-    leader.askAnswered(peer, request, answer);
+    // Late: nobody is interested any more.
+    if (leader === undefined) return body.ok;
+    const answer = this.wire.readPromise(body, leader.slot, leader.asking.entries);
+    if (answer === undefined) return false;
+    const isSane = this.admits(answer.units, answer.records);
+    leader.asking.answered(
+      peer,
+      request,
+      isSane ? answer : { ...answer, vote: 'none', units: [], records: [] },
+    );
     return true;
-  }
-
-  private readUnits(body: FrameReader, slot: number): Unit[] | undefined {
-    const units: Unit[] = [];
-    const count = body.u16();
-    for (let i = 0; i < count; i++) {
-      const ballot = readBallot(body);
-      const bytes = body.bytes(body.u32());
-      const unit = ballot && decodeUnit(bytes, slot, ballot, this.options.store.writers);
-      if (unit === undefined) return undefined;
-      units.push(unit);
-    }
-    return units;
-  }
-
-  private readRecords(
-    body: FrameReader,
-    entries: readonly RecordEntry[],
-  ): (KeyRecord | null | undefined)[] | undefined {
-    const { writers } = this.options.store;
-    const count = body.u32();
-    const records: (KeyRecord | null | undefined)[] = [];
-    if (count !== 0 && count !== entries.length) return undefined;
-    for (let i = 0; i < count; i++) {
-      if (body.u8() === 0) {
-        records.push(undefined);
-        continue;
-      }
-      const bytes = body.bytes(body.u32());
-      if (!body.ok) return undefined;
-      const record =
-        bytes.length === 0 ? null : decodeRecord(entries[i].hash, writers, bytes, 0, bytes.length);
-      if (record === CORRUPT) return undefined;
-      records.push(record);
-    }
-    return records;
   }
 
   /** Nothing that is too far ahead of this node's clock is taken in. */
@@ -310,35 +219,20 @@ export class Registers implements NodePart, SerialOperations {
   }
 
   private onAccept(peer: number, body: FrameReader): boolean {
-    const { topology, store } = this.options;
-    const request = body.u32();
-    const slot = body.u16();
-    const ballot = readBallot(body);
-    if (!body.ok || ballot === undefined || slot >= topology().isHome.length) return false;
-    const unit = decodeUnit(body.bytes(body.left), slot, ballot, store.writers);
-    if (unit === undefined) return false;
-    if (topology().isHome[slot] === 0 || !this.admits([unit], [])) this.sendVote(peer, request, NO_VOTE);
-    else this.acceptor.accept(unit, (vote) => this.sendVote(peer, request, vote));
+    const proposed = this.wire.readAccept(body);
+    if (proposed === undefined) return false;
+    const { request, unit } = proposed;
+    const isHome = this.options.topology().isHome[unit.slot] === 1;
+    if (!isHome || !this.admits([unit], [])) this.wire.sendVote(peer, request, NO_VOTE);
+    else this.acceptor.accept(unit, (vote) => this.wire.sendVote(peer, request, vote));
     return true;
-  }
-
-  private sendVote(peer: number, request: number, { vote, promised }: Vote): void {
-    const out = this.options.transport.writer(peer);
-    if (out === undefined) return;
-    out.begin();
-    out.u8(Message.Accepted);
-    out.u32(request);
-    out.u8(VOTES.indexOf(vote));
-    writeBallot(out, promised);
-    out.end();
   }
 
   private onAccepted(peer: number, body: FrameReader): boolean {
     const request = body.u32();
-    const vote = VOTES[body.u8()];
-    const promised = readBallot(body);
-    if (!body.finished || vote === undefined || promised === undefined) return false;
-    this.askers.get(request)?.roundAnswered(peer, request, { vote, promised });
+    const vote = this.wire.readVote(body);
+    if (vote === undefined) return false;
+    this.askers.get(request)?.roundAnswered(peer, request, vote);
     return true;
   }
 
@@ -361,6 +255,12 @@ export class Registers implements NodePart, SerialOperations {
   private resolved(unit: Unit, chosen: boolean): void {
     if (!chosen) this.counters.orphans++;
     this.leaderOf(unit.slot).resolved(unit, chosen);
+  }
+
+  /** A sloppy cluster goes on reading and writing where too few home replicas are left to settle anything. */
+  private isHopeless(slot: number): boolean {
+    const topology = this.options.topology();
+    return topology.sloppy && topology.liveHomes(slot) < majority(topology.n);
   }
 
   /** Whoever led the round is gone, or slow: this node leads one itself, when it is its turn. */
@@ -406,8 +306,14 @@ export class Registers implements NodePart, SerialOperations {
       pinAll: (units) =>
         units.flatMap(({ slot, keys }) => keys.map(({ db, key }) => store.pin(db, slot, key))),
       encode: (unit) => encodeUnit(unit, store.writers),
-      sendPrepare: (peer, id, slot, ballot, entries) => this.sendPrepare(peer, id, slot, ballot, entries),
-      sendAccept: (peer, id, unit, bytes) => this.sendAccept(peer, id, unit, bytes),
+      sendPrepare: (peer, id, slot, ballot, entries) => {
+        this.counters.asks++;
+        return this.wire.sendPrepare(peer, id, slot, ballot, entries);
+      },
+      sendAccept: (peer, id, unit, bytes) => {
+        this.counters.proposals++;
+        return this.wire.sendAccept(peer, id, unit, bytes);
+      },
       runs: (batch, operation) => this.run(batch, operation),
       end: (task, failure) => this.end(task, failure),
     };
@@ -433,46 +339,6 @@ export class Registers implements NodePart, SerialOperations {
     this.running = batch;
     operation.run();
     this.running = undefined;
-  }
-
-  private sendPrepare(
-    peer: number,
-    id: number,
-    slot: number,
-    ballot: Ballot,
-    entries: readonly RecordEntry[],
-  ): boolean {
-    const { transport, store } = this.options;
-    const { writers } = store;
-    this.counters.asks++;
-    const out = transport.writer(peer);
-    if (out === undefined) return false;
-    out.begin();
-    out.u8(Message.Prepare);
-    out.u32(id);
-    out.u16(slot);
-    writeBallot(out, ballot);
-    out.u32(entries.length);
-    for (const { db, key, record } of entries) {
-      out.u8(db);
-      out.latin1(key);
-      out.u32(digestA(record ?? null, writers));
-      out.u32(digestB(record ?? null, writers));
-    }
-    return out.end();
-  }
-
-  private sendAccept(peer: number, id: number, { slot, ballot }: Unit, bytes: Buffer): boolean {
-    this.counters.rounds++;
-    const out = this.options.transport.writer(peer);
-    if (out === undefined) return false;
-    out.begin();
-    out.u8(Message.Accept);
-    out.u32(id);
-    out.u16(slot);
-    writeBallot(out, ballot);
-    out.bytes(bytes, 0, bytes.length);
-    return out.end();
   }
 
   /** What was only read is told once it is in this node's own log. */

@@ -1,0 +1,17 @@
+import zlib from 'node:zlib';
+
+const CRC_BYTES = 4;
+
+/** The value of a row that must not be believed when it is damaged: its checksum, and the body. */
+export function checked(body: Buffer): Buffer {
+  const head = Buffer.alloc(CRC_BYTES);
+  head.writeUInt32BE(zlib.crc32(body));
+  return Buffer.concat([head, body]);
+}
+
+/** The body of such a value; undefined: it is damaged. */
+export function uncheckedBody(value: Buffer): Buffer | undefined {
+  if (value.length < CRC_BYTES) return undefined;
+  const body = value.subarray(CRC_BYTES);
+  return zlib.crc32(body) === value.readUInt32BE(0) ? body : undefined;
+}
