@@ -1,4 +1,4 @@
-import { compareWriters, dotOf, isSerialName, raise, type Sight } from './sight.js';
+import { compareWriters, dotOf, isSerialName, join, raise, type Sight } from './sight.js';
 
 /** A version that was made, and what became of it. */
 interface Issued {
@@ -13,6 +13,8 @@ interface Issued {
   /** Versions whose place this one took, knowing them; and those that took its place. */
   readonly replaced: Issued[];
   readonly replacedBy: Issued[];
+  /** A delete that has left other versions: its dot names no version. Whoever has seen the dot knows of it. */
+  readonly bare: boolean;
   acknowledged: boolean;
 }
 
@@ -77,13 +79,37 @@ export class Checker {
 
   /** A coordinator has made a new version of a key, in the place of `before`. */
   made(key: string, before: Sight, after: Sight, expireAt: number): void {
-    const [{ value, hlc, ...version }] = after.siblings;
-    const dot = dotOf({ hlc, ...version });
+    this.issue(key, after.siblings[0], expireAt, before.siblings, before.context, false);
+  }
+
+  /** The same for a client that has given what it had `seen` along: only that may be replaced by it. Returns the dot. */
+  madeOf(seen: Sight, key: string, before: Sight, after: Sight): string {
+    const isSeen = ({ writer, hlc }: { writer: string; hlc: number }): boolean =>
+      covers(seen.context, writer, hlc);
+    const replaced = [...before.siblings.filter(isSeen), ...seen.siblings];
+    const context = join(before, seen).context;
+    const [writer, hlc] = Object.entries(after.context).reduce((a, b) => (a[1] > b[1] ? a : b));
+    const made = after.siblings.find((version) => version.writer === writer && version.hlc === hlc);
+    this.issue(key, made ?? { writer, hlc, value: null }, 0, replaced, context, made === undefined);
+    return dotOf({ writer, hlc });
+  }
+
+  private issue(
+    key: string,
+    { value, hlc, writer }: Sight['siblings'][number],
+    expireAt: number,
+    replacedVersions: Sight['siblings'],
+    context: Sight['context'],
+    bare: boolean,
+  ): void {
+    const dot = dotOf({ writer, hlc });
     if (this.issued.has(dot)) this.violation(`${key}: the dot ${dot} was issued twice`, key);
     if (this.denied.has(`${key} ${value}`)) this.violation(`${key}: ${value} was denied, then made`, key);
-    const replaced = before.siblings
+    const versions = this.versionsOf.get(key) ?? [];
+    const replaced = replacedVersions
       .map((old) => this.issued.get(dotOf(old)))
-      .filter((one) => one !== undefined);
+      .filter((one) => one !== undefined)
+      .concat(versions.filter((one) => one.bare && covers(context, writerOf(one), one.hlc)));
     const issued: Issued = {
       dot,
       key,
@@ -93,12 +119,12 @@ export class Checker {
       madeAt: this.facts.now(),
       replaced,
       replacedBy: [],
+      bare,
       acknowledged: false,
     };
     this.issued.set(dot, issued);
-    const versions = this.versionsOf.get(key);
-    if (versions === undefined) this.versionsOf.set(key, [issued]);
-    else versions.push(issued);
+    versions.push(issued);
+    this.versionsOf.set(key, versions);
     for (const old of replaced) old.replacedBy.push(issued);
   }
 
@@ -108,7 +134,7 @@ export class Checker {
     const issued = this.issued.get(dot);
     if (issued === undefined) return this.violation(`${key}: ${dot} was acknowledged and never made`, key);
     issued.acknowledged = true;
-    raise(this.floorOf(key), dot.slice(0, dot.lastIndexOf('@')), issued.hlc);
+    raise(this.floorOf(key), writerOf(issued), issued.hlc);
   }
 
   /** A client was told that its write has certainly not happened. `value` is written by nobody else. */
@@ -140,7 +166,7 @@ export class Checker {
       const issued = this.issued.get(`${writer}@${hlc}`);
       // That somebody has looked is nothing a reader has to see.
       if (issued === undefined && isSerialName(writer)) continue;
-      if (issued !== undefined && this.survives(issued, left)) continue;
+      if (issued !== undefined && this.survives(issued, sight, left)) continue;
       this.violation(`${key}: read older than ${writer}@${hlc}`, key);
     }
   }
@@ -162,7 +188,7 @@ export class Checker {
     const left = new Set(sight.siblings.map(dotOf));
     const versions = this.versionsOf.get(key) ?? [];
     const kept = closure(
-      versions.filter((one) => left.has(one.dot) || this.mayBeForgotten(one)),
+      versions.filter((one) => isHeld(one, sight, left) || this.mayBeForgotten(one)),
       ({ replaced }) => replaced,
     );
     for (const issued of versions) {
@@ -186,9 +212,9 @@ export class Checker {
     return value === null && issued.expireAt !== 0 && this.facts.mayHaveExpired(issued.expireAt);
   }
 
-  private survives(version: Issued, left: ReadonlySet<string>): boolean {
+  private survives(version: Issued, sight: Sight, left: ReadonlySet<string>): boolean {
     for (const one of closure([version], ({ replacedBy }) => replacedBy))
-      if (left.has(one.dot) || this.mayBeForgotten(one)) return true;
+      if (isHeld(one, sight, left) || this.mayBeForgotten(one)) return true;
     return false;
   }
 
@@ -216,6 +242,18 @@ export class Checker {
     }
     return floor;
   }
+}
+
+function writerOf({ dot }: Issued): string {
+  return dot.slice(0, dot.lastIndexOf('@'));
+}
+
+function covers(context: Sight['context'], writer: string, hlc: number): boolean {
+  return (context[writer] ?? 0) >= hlc;
+}
+
+function isHeld(one: Issued, { context }: Sight, left: ReadonlySet<string>): boolean {
+  return left.has(one.dot) || (one.bare && covers(context, writerOf(one), one.hlc));
 }
 
 /** A round of a register has found nothing, and says so: nobody wrote it. */

@@ -20,6 +20,7 @@ interface Options {
   readonly strict?: true;
   readonly sloppy?: true;
   readonly serial?: true;
+  readonly contexts?: true;
   readonly key?: string;
   readonly lines: number;
   readonly workers: number;
@@ -40,6 +41,7 @@ const options = new Command('simulate')
   .option('--strict', 'always `sloppy no` (otherwise the seed decides)')
   .option('--sloppy', 'always `sloppy yes`')
   .option('--serial', 'clients that compare and swap, and count and pay at SERIAL: judged to be linearizable')
+  .option('--contexts', 'clients that put and delete with the context of what they have read')
   .option('--key <key>', 'with --seed: the key whose timeline is shown')
   .option('--lines <n>', 'lines of a timeline, at most', whole, 80)
   .option('--workers <n>', 'processes', whole, availableParallelism())
@@ -102,16 +104,16 @@ async function huntMutants({ workers, mutant }: Options): Promise<number> {
 }
 
 function* jobs(seeds: Iterable<number>): Generator<RunOptions> {
-  const { nodes, minutes, strict, sloppy, serial, key, lines } = options;
+  const { nodes, minutes, strict, sloppy, serial, contexts, key, lines } = options;
   for (const seed of seeds) {
     const twice = seed % TWICE_EVERY === 0;
-    yield { seed, nodes, minutes, lines, twice, key, serial, sloppy: strict ? false : sloppy };
+    yield { seed, nodes, minutes, lines, twice, key, serial, contexts, sloppy: strict ? false : sloppy };
   }
 }
 
 function failure({ seed, violations, timeline }: SeedResult): string {
-  const { nodes, minutes, strict, sloppy, serial } = options;
-  const mode = `${strict ? ' --strict' : sloppy ? ' --sloppy' : ''}${serial ? ' --serial' : ''}`;
+  const { nodes, minutes, strict, sloppy, serial, contexts } = options;
+  const mode = `${strict ? ' --strict' : sloppy ? ' --sloppy' : ''}${serial ? ' --serial' : ''}${contexts ? ' --contexts' : ''}`;
   return [
     `\nseed ${seed} failed: npm run simulate -- --seed ${seed} --nodes ${nodes} --minutes ${minutes}${mode}`,
     ...violations.slice(0, 10).map((text) => `  ${text}`),

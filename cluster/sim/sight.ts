@@ -1,5 +1,5 @@
 import { type KeyRecord, textOf } from '../../storage/record.js';
-import { type WriterTable, writerName } from '../../storage/writers.js';
+import { type WriterTable, writerId, writerName } from '../../storage/writers.js';
 
 /** A record as the checker sees it: in names that mean the same on all nodes, fit for JSON. */
 export interface Sight {
@@ -24,6 +24,18 @@ export function sightOf(record: KeyRecord | null, writers: WriterTable): Sight {
   }));
   return { context, siblings };
 }
+
+/** The context as a node holds it. */
+export function contextOf({ context }: Sight, writers: WriterTable): readonly number[] {
+  const entries = Object.entries(context).map(([name, hlc]) => {
+    const [node, incarnation] = name.split('-');
+    return [writers.index(writerId(node, Number(incarnation))), hlc];
+  });
+  return entries.sort(([a], [b]) => writers.compare(a, b)).flat();
+}
+
+/** Of somebody who has read nothing. */
+export const NOTHING_SEEN: Sight = { context: {}, siblings: [] };
 
 /** The version's name: no other has it. */
 export function dotOf({ writer, hlc }: { readonly writer: string; readonly hlc: number }): string {

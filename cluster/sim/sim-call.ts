@@ -4,13 +4,25 @@ import { unchanged } from '../core/increment.js';
 import { type Level, SERIAL } from '../core/levels.js';
 import { Operation } from '../core/operation.js';
 import { slotOf } from '../core/slot.js';
+import { covers } from '../core/version.js';
 import type { Checker } from './checker.js';
 import type { Answer } from './linearizability/history.js';
 import { type Step, takeStep } from './linearizability/step.js';
-import { dotOf, type Sight, sightOf } from './sight.js';
+import { contextOf, dotOf, NOTHING_SEEN, type Sight, sightOf } from './sight.js';
 
 /** What a client may ask for. `flush` and `scan` are about the whole keyspace, the others about their keys. */
-export type RequestKind = 'get' | 'set' | 'expiring' | 'del' | 'incr' | 'keep' | 'step' | 'flush' | 'scan';
+export type RequestKind =
+  | 'get'
+  | 'set'
+  | 'expiring'
+  | 'del'
+  | 'incr'
+  | 'put'
+  | 'forget'
+  | 'keep'
+  | 'step'
+  | 'flush'
+  | 'scan';
 
 /** What a simulated client asks for; as JSON it goes to the coordinator. */
 export interface Request {
@@ -21,6 +33,8 @@ export interface Request {
   readonly level: Level;
   /** Of an `expiring` value, ms. */
   readonly ttlMs?: number;
+  /** What the client has seen of the key that it wants to `put` or to `forget`; undefined: nothing. */
+  readonly seen?: Sight;
   /** Where a `scan` begins. */
   readonly cursor?: number;
   /** What a `step` does to its keys. */
@@ -102,8 +116,23 @@ export class SimCall extends Operation {
       else if (kind === 'expiring') this.write(i, STRING, value, this.now + ttlMs);
       else if (kind === 'incr') this.increment(i);
       else if (kind === 'keep' && present !== undefined) this.keep(i);
+      else if (kind === 'put' || kind === 'forget') this.writeSeen(i);
       else if (present !== undefined) this.write(i, TOMBSTONE, '', 0);
     }
+  }
+
+  /** Puts, or deletes, in the place of what the client has seen. */
+  private writeSeen(index: number): void {
+    const { kind, value, seen = NOTHING_SEEN } = this.request;
+    const coordinator = this.coordinatorOfRecords;
+    const context = coordinator.admitContext(contextOf(seen, coordinator.writers), this.record(index));
+    if (context === null) return;
+    const before = this.sight(index);
+    if (kind === 'put') coordinator.write(this, index, STRING, value, 0, context);
+    else if (this.record(index)?.siblings.some((version) => covers(context, version)))
+      coordinator.write(this, index, TOMBSTONE, '', 0, context);
+    else return;
+    this.dots.push(this.checker.madeOf(seen, this.places[index].key, before, this.sight(index)));
   }
 
   private runStep(step: Step): void {

@@ -1,7 +1,7 @@
 import { SLOTS } from '../../storage/key-layout.js';
 import type { Level } from '../core/levels.js';
 import { ANSWER_WITHIN_MS, type BusyClient, count, RETRY_MS, SURELY_NOT } from './client-habits.js';
-import { raise } from './sight.js';
+import { raise, type Sight } from './sight.js';
 import type { Outcome, Request, RequestKind } from './sim-call.js';
 import type { SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
@@ -37,6 +37,8 @@ export class SimClient implements BusyClient {
   private node: SimNode;
   /** By key: what this client has read. */
   private readonly read = new Map<string, Map<string, number>>();
+  /** What it has read last, by key: the context that it gives along. */
+  private readonly seen = new Map<string, Sight>();
   private asked = 0;
   private stopped = true;
   private busy = false;
@@ -91,6 +93,8 @@ export class SimClient implements BusyClient {
       return { kind, keys: [key], value, level, ttlMs: Math.floor(random.between(1, 20_000)) };
     if (kind === 'set') return { kind, keys: [key], value, level };
     if (kind === 'scan') return { kind, keys: [], value: '', level, cursor: random.below(SLOTS) * 2 ** 32 };
+    if (kind === 'put') return { kind, keys: [key], value, level, seen: this.seen.get(key) };
+    if (kind === 'forget') return { kind, keys: [key], value: '', level, seen: this.seen.get(key) };
     return { kind, keys: kind === 'flush' ? [] : [key], value: '', level };
   }
 
@@ -145,6 +149,7 @@ export class SimClient implements BusyClient {
     dots.forEach((dot, i) => void checker.told(request.keys[i], dot));
     sights.forEach((sight, i) => {
       checker.saw(request.keys[i], sight, floors[i]);
+      this.seen.set(request.keys[i], sight);
       for (const [writer, hlc] of Object.entries(sight.context))
         raise(this.readOf(request.keys[i]), writer, hlc);
     });
@@ -178,7 +183,7 @@ export class SimClient implements BusyClient {
     count(this.failures, what);
     if (request.kind === 'incr' && !SURELY_NOT.test(failure))
       count(this.increments.possible, request.keys[0]);
-    if (request.kind === 'set' && SURELY_NOT.test(failure))
+    if ((request.kind === 'set' || request.kind === 'put') && SURELY_NOT.test(failure))
       for (const key of request.keys) checker.deny(key, request.value);
     if (this.options.reliable)
       checker.violation(`${this.name}: ${request.kind} failed: ${failure}`, request.keys[0]);

@@ -14,6 +14,8 @@ export interface SwarmOptions {
   readonly sloppy?: boolean;
   /** Clients whose steps have to be linearizable, more often than not without any others. */
   readonly serial?: boolean;
+  /** Clients that put and delete with what they have seen. */
+  readonly contexts?: boolean;
 }
 
 const FAULT_CHANCE = 0.4;
@@ -24,8 +26,13 @@ const HOUR_MS = 3_600_000;
  * what is left out brings out what it would have hidden). The choices do not depend on the options, as far as they can.
  */
 export function swarmPlan(options: SwarmOptions): Plan {
-  const plan = plainPlan(options);
+  let plan = plainPlan(options);
+  if (options.contexts === true) plan = withContexts(plan, new SimRandom(`contexts ${options.seed}`));
   return options.serial === true ? withSteps(plan, new SimRandom(`serial ${options.seed}`)) : plan;
+}
+
+function withContexts(plan: Plan, random: SimRandom): Plan {
+  return { ...plan, mix: { ...plan.mix, put: between(random, 3, 40), forget: between(random, 1, 15) } };
 }
 
 function withSteps(plan: Plan, random: SimRandom): Plan {

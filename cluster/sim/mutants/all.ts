@@ -1,3 +1,4 @@
+import { contextMutants } from './context-mutants.js';
 import { healingMutants } from './healing-mutants.js';
 import type { Mutant } from './mutant.js';
 import { quorumMutants } from './quorum-mutants.js';
@@ -6,7 +7,7 @@ import { versionMutants } from './version-mutants.js';
 
 /** Every deliberate mistake, by its name. */
 export const MUTANTS: ReadonlyMap<string, Mutant> = new Map(
-  [quorumMutants, versionMutants, healingMutants, registerMutants]
+  [quorumMutants, versionMutants, contextMutants, healingMutants, registerMutants]
     .flat()
     .map((mutant) => [mutant.name, mutant]),
 );
