@@ -137,10 +137,15 @@ describe('versions of a node alone', () => {
       ['GETRANGE', '0', '1'],
       ['APPEND', 'x'],
       ['INCR'],
-      ['SETNX', 'x'],
+      ['SET', 'x', 'GET'],
     ])
       expect([reader[0], await ask(reader[0], key, ...reader.slice(1))]).toEqual([reader[0], CONFLICT]);
     expect(await ask('RENAME', key, 'sib:2')).toBe(CONFLICT);
+    expect([await ask('EXISTS', key), await ask('TYPE', key), await ask('SETNX', key, 'x')]).toEqual([
+      1,
+      'string',
+      0,
+    ]);
     expect((await siblings(ask, key)).values).toEqual(['b', 'a']);
     const { context } = await siblings(ask, key);
     await ask('KV.PUT', key, context, 'c');

@@ -139,6 +139,15 @@ export class CommandCall extends Operation implements ServerCall {
     return value;
   }
 
+  exists(key: string, db = this.db): boolean {
+    const isThere = this.isThere(this.indexOf(key, db), db);
+    if (!this.isWrite) {
+      if (isThere) this.server.stats.hits++;
+      else this.server.stats.misses++;
+    }
+    return isThere;
+  }
+
   /** The whole record of a key, for commands that show versions. */
   recordOf(key: string, db = this.db): KeyRecord | null {
     return this.record(this.indexOf(key, db));

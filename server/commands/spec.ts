@@ -77,6 +77,8 @@ export interface Call {
   increment(key: string, amount: number | bigint, db?: number): void;
   /** Changes nothing but the expiry of a key that has a value. */
   keepUntil(key: string, expireAt: number, db?: number): void;
+  /** Whether `read` would find anything, for who does not need to know what. */
+  exists(key: string, db?: number): boolean;
   /** Deletes; false when there was nothing alive. */
   remove(key: string, db?: number): boolean;
 }

@@ -49,6 +49,7 @@ export class TestBench {
         dbs[db].set(key, { payload: String(BigInt(payload) + BigInt(amount)), expireAt });
       },
       keepUntil: (key, expireAt, db = current) => void dbs[db].set(key, { ...read(key, db)!, expireAt }),
+      exists: (key, db = current) => read(key, db) !== undefined,
       remove: (key, db = current) => {
         const alive = read(key, db) !== undefined;
         dbs[db].delete(key);

@@ -27,7 +27,7 @@ export const copyCommands: readonly ServerCommandSpec[] = [
       if (options.db === call.db && from === to) return reply.error(SAME_OBJECT);
       const value = call.read(from);
       if (value === undefined) return reply.integer(0);
-      if (!options.replace && call.read(to, options.db) !== undefined) return reply.integer(0);
+      if (!options.replace && call.exists(to, options.db)) return reply.integer(0);
       call.write(to, value.payload, value.expireAt, options.db);
       reply.integer(1);
     },
@@ -53,7 +53,7 @@ export const copyCommands: readonly ServerCommandSpec[] = [
       if (typeof target === 'string') return reply.error(target);
       if (target === call.db) return reply.error(SAME_OBJECT);
       const value = call.read(key);
-      if (value === undefined || call.read(key, target) !== undefined) return reply.integer(0);
+      if (value === undefined || call.exists(key, target)) return reply.integer(0);
       call.write(key, value.payload, value.expireAt, target);
       call.remove(key);
       reply.integer(1);

@@ -46,8 +46,7 @@ function restore(call: Call) {
   const options = parseRestoreOptions(argv);
   if (typeof options === 'string') return reply.error(options);
   const key = argv[1];
-  if (!options.replace && call.read(key) !== undefined)
-    return reply.error('BUSYKEY Target key name already exists.');
+  if (!options.replace && call.exists(key)) return reply.error('BUSYKEY Target key name already exists.');
   const ttl = parseInt64(argv[2]);
   if (ttl === undefined) return reply.error(Errors.notInteger);
   if (ttl < 0) return reply.error('ERR Invalid TTL value, must be >= 0');

@@ -67,7 +67,7 @@ export const existenceCommands: readonly CommandSpec[] = [
     complexity: 'O(1)',
     syntax: 'TYPE key',
     run(call) {
-      call.reply.simple(call.read(call.argv[1]) === undefined ? 'none' : 'string');
+      call.reply.simple(call.exists(call.argv[1]) ? 'string' : 'none');
     },
   },
 ];
@@ -81,6 +81,6 @@ function removeKeys(call: Call): void {
 /** A key named twice counts twice. */
 function countKeys(call: Call): void {
   let alive = 0;
-  for (let i = 1; i < call.argv.length; i++) if (call.read(call.argv[i]) !== undefined) alive++;
+  for (let i = 1; i < call.argv.length; i++) if (call.exists(call.argv[i])) alive++;
   call.reply.integer(alive);
 }

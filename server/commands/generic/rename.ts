@@ -36,7 +36,7 @@ export const renameCommands: readonly CommandSpec[] = [
     run(call) {
       const [, from, to] = call.argv;
       if (call.read(from) === undefined) return call.reply.error(Errors.noKey);
-      if (call.read(to) !== undefined) return call.reply.integer(0);
+      if (call.exists(to)) return call.reply.integer(0);
       rename(call, from, to);
       call.reply.integer(1);
     },

@@ -18,7 +18,7 @@ function writePairs(call: Call): void {
 }
 
 function anyExists(call: Call): boolean {
-  for (let i = 1; i < call.argv.length; i += 2) if (call.read(call.argv[i]) !== undefined) return true;
+  for (let i = 1; i < call.argv.length; i += 2) if (call.exists(call.argv[i])) return true;
   return false;
 }
 

@@ -122,7 +122,7 @@ export const setCommands: readonly CommandSpec[] = [
     syntax: 'SETNX key value',
     run(call) {
       const { argv, reply } = call;
-      if (call.read(argv[1]) !== undefined) return reply.integer(0);
+      if (call.exists(argv[1])) return reply.integer(0);
       call.write(argv[1], argv[2], 0);
       reply.integer(1);
     },
