@@ -238,6 +238,46 @@ it('a table of policies may stand in several lines of the config file', async ()
   await cluster.stop();
 });
 
+describe('versions of a cluster', () => {
+  let cluster: RingCluster;
+  let ask: Ask;
+  beforeAll(async () => {
+    cluster = await RingCluster.start(3);
+    ask = asker(await cluster.nodes[0].connect());
+  });
+  afterAll(() => cluster.stop());
+
+  it.each(['QUORUM', 'SERIAL'])('are put and deleted by what was seen of them, at %s', async (level) => {
+    const at: Ask = (...argv) => ask('KV.AT', level, ...argv);
+    const key = `of ${level}`;
+    const one = await at('KV.PUT', key, '', 'one');
+    const [value, context, version, count] = (await at('KV.GET', key)) as [string, string, string, number];
+    expect([value, version, count]).toEqual(['one', one, 1]);
+    const two = await at('KV.PUT', key, '', 'two');
+    expect(await at('KV.GET', key)).toEqual(['two', expect.any(String), `${two}+${one}`, 2]);
+    expect(await at('KV.DEL', key, context)).toBe(1);
+    expect(await at('KV.GET', key)).toEqual(['two', expect.any(String), two, 1]);
+    expect(await at('KV.DEL', key, context)).toBe(0);
+    const [, last] = (await at('KV.GET', key)) as string[];
+    expect(await at('KV.DEL', key, last)).toBe(1);
+    expect(await at('EXISTS', key)).toBe(0);
+    expect(await at('KV.PUT', key, last, 'again')).toMatch(/:\d+$/);
+    expect(await at('GET', key)).toBe('again');
+  });
+
+  it('have a name by which CAS swaps them, as long as nobody has put anything beside them', async () => {
+    await ask('KV.PUT', 'c', '', 'one');
+    const [, , version] = (await ask('KV.GET', 'c')) as string[];
+    await ask('KV.PUT', 'c', '', 'beside');
+    expect(await ask('CAS', 'c', 'VERSION', version, 'swapped')).toBe(0);
+    const [, , both] = (await ask('KV.GET', 'c')) as string[];
+    expect(both).toContain(version);
+    expect(await ask('CAS', 'c', 'VERSION', both, 'swapped')).toBe(1);
+    expect(await ask('CAS', 'c', 'VERSION', both, 'again')).toBe(0);
+    expect((await siblings(ask, 'c')).values).toEqual(['swapped']);
+  });
+});
+
 describe('versions of both sides of a partition', () => {
   let cluster: WiredCluster;
   afterEach(() => cluster.stop());
