@@ -48,7 +48,7 @@ export class Campaign {
   readonly tally = new Tally();
   private readonly lock = new LockFight('lock', LOCK_MS);
   private readonly histories: History[] = [];
-  private readonly running: Promise<void>[] = [];
+  private clients: Promise<unknown> = Promise.resolve();
   private readonly callers: Caller[] = [];
   private readonly ports: readonly number[];
   private stopped = false;
@@ -61,16 +61,19 @@ export class Campaign {
     this.ports = nodes.map(({ port }) => port);
   }
 
-  start(): void {
-    for (const ground of GROUNDS) this.running.push(this.play(ground));
-    for (const actor of this.actors('lock', LOCK_CLIENTS, false)) this.running.push(this.lock.fight(actor));
+  /** Resolves after `finish`; rejects when a reply is not one that can be. */
+  run(): Promise<unknown> {
+    const grounds = GROUNDS.map((ground) => this.play(ground));
+    const fighters = this.actors('lock', LOCK_CLIENTS, false).map((actor) => this.lock.fight(actor));
+    this.clients = Promise.all([...grounds, ...fighters]);
+    return this.clients;
   }
 
   /** Ends the clients, once all is mended, and judges. */
   async finish(): Promise<Judgement> {
     this.stopped = true;
     this.lock.stop();
-    await Promise.all(this.running);
+    await this.clients;
     for (const caller of this.callers) caller.close();
     const verdicts = this.histories.map((history) => linearize(history));
     const anomalies = verdicts.flatMap((one, i) =>

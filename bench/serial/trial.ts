@@ -24,17 +24,21 @@ export interface Trial extends Conditions, Judgement {
 export async function trial(conditions: Conditions): Promise<Trial> {
   const random = seeded(conditions.seed);
   const cluster = await WiredCluster.start(conditions.nodes);
+  const campaign = new Campaign(cluster.nodes, random);
+  const chaos = new Chaos(cluster, random);
+  const harm = chaos.run();
+  const timer = setTimeout(() => chaos.end(), conditions.seconds * 1000);
   try {
-    const campaign = new Campaign(cluster.nodes, random);
-    const chaos = new Chaos(cluster, random);
-    campaign.start();
-    setTimeout(() => chaos.end(), conditions.seconds * 1000);
-    await chaos.run();
+    // Clients do not end before they are told to, unless something is wrong.
+    await Promise.race([harm, campaign.run()]);
     await calm(cluster);
     const judgement = await campaign.finish();
     const { kills, stops, cuts } = chaos;
     return { ...conditions, ...judgement, kills, stops, cuts };
   } finally {
+    clearTimeout(timer);
+    chaos.end();
+    await Promise.allSettled([harm]);
     await cluster.stop();
   }
 }
