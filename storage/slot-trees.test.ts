@@ -67,6 +67,26 @@ describe('trees', () => {
     );
   });
 
+  it('a sum over some slots is that of each of them', () => {
+    fc.assert(
+      fc.property(
+        changes,
+        fc.uint8Array({ minLength: SLOT_COUNT, maxLength: SLOT_COUNT, max: 1 }),
+        (all, has) => {
+          const trees = newTrees();
+          apply(trees, all);
+          const wanted = { a: 0, b: 0 };
+          for (let slot = 1; slot < SLOT_COUNT; slot++) {
+            if (has[slot] === 0) continue;
+            wanted.a = (wanted.a + trees.slotA(slot)) >>> 0;
+            wanted.b = (wanted.b + trees.slotB(slot)) >>> 0;
+          }
+          expect(trees.sumOver(has, 1, SLOT_COUNT)).toEqual(wanted);
+        },
+      ),
+    );
+  });
+
   it('survive saving, and come back only into trees of the same form', () => {
     fc.assert(
       fc.property(changes, (all) => {

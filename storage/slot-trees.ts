@@ -123,6 +123,22 @@ export class SlotTrees implements RecordObserver {
     return sum >>> 0;
   }
 
+  /** The sum over all databases of those of the slots `from` to before `end` for which `has` is 1. */
+  sumOver(has: Uint8Array, from: number, end: number): { readonly a: number; readonly b: number } {
+    let a = 0;
+    let b = 0;
+    for (const sums of this.dbs) {
+      if (sums === undefined) continue;
+      const { slotA, slotB } = sums;
+      for (let slot = from; slot < end; slot++) {
+        if (has[slot] === 0) continue;
+        a = (a + slotA[slot]) >>> 0;
+        b = (b + slotB[slot]) >>> 0;
+      }
+    }
+    return { a, b };
+  }
+
   blank(): SlotTrees {
     return new SlotTrees(this.slotCount, this.digest);
   }

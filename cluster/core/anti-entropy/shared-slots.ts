@@ -52,13 +52,6 @@ export class SharedSlots {
   }
 
   private sum(from: number, end: number): Sum {
-    let a = 0;
-    let b = 0;
-    for (let slot = from; slot < end; slot++) {
-      if (this.has[slot] === 0) continue;
-      a = (a + this.trees.slotA(slot)) >>> 0;
-      b = (b + this.trees.slotB(slot)) >>> 0;
-    }
-    return { a, b };
+    return this.trees.sumOver(this.has, from, end);
   }
 }
