@@ -206,6 +206,35 @@ describe('versions of a node alone', () => {
     expect(await ask('INFO', 'ringkv')).toMatch(/siblings_refused_puts:1\r\n/);
   });
 
+  it('are no longer together than one value may be', async () => {
+    await ask('CONFIG', 'SET', 'proto-max-bulk-len', '1mb');
+    const half = 'x'.repeat(600_000);
+    await ask('KV.PUT', 'long', '', half);
+    const { context } = await siblings(ask, 'long');
+    expect(await ask('KV.PUT', 'long', '', half)).toMatch(
+      /^-SIBLINGS 1 .* longer together than proto-max-bulk-len/,
+    );
+    expect(await ask('KV.PUT', 'long', context, half)).toMatch(/:\d+$/);
+    expect(await ask('KV.PUT', 'long', '', 'short')).toMatch(/:\d+$/);
+    await ask('CONFIG', 'SET', 'proto-max-bulk-len', '512mb');
+  });
+
+  it('are put and deleted in a transaction, each step on what those before it left', async () => {
+    await ask('KV.PUT', 'tx', '', 'one');
+    const { context } = await siblings(ask, 'tx');
+    await ask('MULTI');
+    await ask('KV.PUT', 'tx', '', 'two');
+    await ask('KV.PUT', 'tx', context, 'three');
+    await ask('KV.SIBLINGS', 'tx');
+    await ask('KV.DEL', 'tx', context);
+    await ask('KV.PUT', 'tx', 'nonsense', 'four');
+    const [two, three, seen, deleted, refused] = (await ask('EXEC')) as Reply[];
+    const dots = (seen as [string, Reply[][]])[1].map(([, dot]) => dot);
+    expect(dots).toEqual([three, two]);
+    expect([deleted, refused]).toEqual([0, '-ERR invalid context: it is garbled, or of another key']);
+    expect((await siblings(ask, 'tx')).values).toEqual(['three', 'two']);
+  });
+
   it('survive a restart, and so do contexts', async () => {
     await ask('KV.PUT', 'restart', '', 'a');
     const { context } = await siblings(ask, 'restart');
@@ -306,8 +335,16 @@ describe('versions of both sides of a partition', () => {
     await asks[0]('SET', 'k', 'before');
     cluster.wires.part([0], [1, 2]);
     // What is sent to the other side before that is noticed may still arrive there.
-    const isCut = (reply: Reply): boolean => /suspect|down/.test(JSON.stringify(reply));
-    for (const ask of asks) await until(() => ask('KV.NODES'), isCut);
+    const lost = (reply: Reply): number => JSON.stringify(reply).match(/"(suspect|down)"/g)?.length ?? 0;
+    await until(
+      () => asks[0]('KV.NODES'),
+      (reply) => lost(reply) === 2,
+    );
+    for (const ask of asks.slice(1))
+      await until(
+        () => ask('KV.NODES'),
+        (reply) => lost(reply) === 1,
+      );
     expect(await asks[0]('SET', 'k', 'on one side')).toBe('OK');
     expect(await asks[1]('SET', 'k', 'on the other')).toBe('OK');
     expect(await asks[2]('GET', 'k')).toBe('on the other');

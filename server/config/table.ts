@@ -108,7 +108,7 @@ export const SETTINGS = {
     { lines: true },
   ),
   'max-siblings': row(
-    integer(2, 10_000),
+    integer(2, 1000),
     '64',
     'Concurrent versions of one key: beyond it KV.PUT is refused unless it supersedes some. What meets after a partition is kept nevertheless, counted and logged.',
     mutable,

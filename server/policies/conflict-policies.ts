@@ -44,6 +44,8 @@ export function ownPolicy(rule: PolicyRule): ConflictPolicy {
  *
  * A version that was deleted, or has expired, takes no part in a merge, so what was written meanwhile on the other side of a partition is
  * there again after it (as in the Dynamo paper). Under `siblings` it counts: written and deleted at once is a conflict as well.
+ *
+ * What counts and lists keys without reading them (DBSIZE, SCAN, KEYS) goes by the newest version, whatever the policy.
  */
 export class ConflictPolicies {
   readonly counters = { merged: 0, conflicts: 0, failedMerges: 0, refusedPuts: 0 };

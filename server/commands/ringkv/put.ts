@@ -1,4 +1,5 @@
 import { contextDominates, covers } from '../../../cluster/core/version.js';
+import type { Version } from '../../../storage/record.js';
 import type { CommandCall } from '../../command-call.js';
 import { Errors } from '../../errors.js';
 import { longestLife } from '../../policies/conflict-policies.js';
@@ -54,10 +55,10 @@ const put: ServerCommandSpec = {
     const command = call as CommandCall;
     const versions = command.recordOf(key)?.siblings ?? [];
     const seen = versions.filter((version) => covers(context, version));
-    const { maxSiblings } = server.settings.values;
-    if (versions.length - seen.length >= maxSiblings) {
+    const objection = objectionTo(call, argv[3], versions, seen);
+    if (objection !== null) {
       server.policies.counters.refusedPuts++;
-      return reply.error(tooMany(versions.length));
+      return reply.error(objection);
     }
     const alive = seen.filter((version) => isLive(version, now));
     const expireAt = expiry.keyword && alive.length > 0 ? longestLife(alive) : time;
@@ -66,8 +67,25 @@ const put: ServerCommandSpec = {
   },
 };
 
-function tooMany(versions: number): string {
-  return `SIBLINGS ${versions} concurrent versions, no more are kept than max-siblings: put with the context of KV.SIBLINGS`;
+const PUT_WITH_CONTEXT = 'put with the context of KV.SIBLINGS';
+
+/** Why no more versions may be kept beside each other, an error line, or null. All of a key go in one message between nodes. */
+function objectionTo(
+  { server }: ServerCall,
+  value: string,
+  versions: readonly Version[],
+  seen: readonly Version[],
+): string | null {
+  const { maxSiblings, protoMaxBulkLen } = server.settings.values;
+  if (versions.length - seen.length >= maxSiblings)
+    return `SIBLINGS ${versions.length} concurrent versions, no more are kept than max-siblings: ${PUT_WITH_CONTEXT}`;
+  if (value.length + bytesOf(versions) - bytesOf(seen) > protoMaxBulkLen)
+    return `SIBLINGS ${versions.length} concurrent versions would be longer together than proto-max-bulk-len: ${PUT_WITH_CONTEXT}`;
+  return null;
+}
+
+function bytesOf(versions: readonly Version[]): number {
+  return versions.reduce((sum, { payload }) => sum + payload.length, 0);
 }
 
 /**
