@@ -166,17 +166,20 @@ function scratchOf(bytes: number): Buffer {
   return scratch;
 }
 
+/** What follows of a base: nothing, its dot, its dot and when it expired. On disk: frozen. */
+const NO_BASE = 0;
+const DOT = 1;
+const EXPIRED_DOT = 2;
+
 /**
- *     u8 length, value | f64 hlc, 18 bytes writer, f64 expiredAt: the base | per share: f64 hlc, 18 bytes writer | u8 length, total
+ *     u8 length, value | u8 base | f64 hlc, 18 bytes writer | f64 expiredAt | per share: f64 hlc, 18 bytes writer, u8 length, total
  *
  * Integers are decimal text. As a latin1 string, since that is what payloads are.
  */
 export function encodeCounter({ value, base, shares }: Counter): string {
   const text = String(value);
-  const out = scratchOf(1 + text.length + DOT_BYTES + 8 + shares.length * MOST_SHARE_BYTES);
-  let at = writeText(out, 0, text);
-  at = writeDot(out, at, base);
-  at = out.writeDoubleBE(base.expiredAt, at);
+  const out = scratchOf(1 + text.length + 1 + DOT_BYTES + 8 + shares.length * MOST_SHARE_BYTES);
+  let at = writeBase(out, writeText(out, 0, text), base);
   for (const share of shares) {
     at = writeDot(out, at, share);
     at = writeText(out, at, String(share.total));
@@ -189,21 +192,37 @@ export function decodeCounter(payload: string): Counter {
   bytes.latin1Write(payload, 0);
   const value = intAt(payload, 0);
   let at = 1 + bytes[0];
-  const base = {
-    hlc: bytes.readDoubleBE(at),
-    writer: payload.slice(at + 8, at + DOT_BYTES),
-    expiredAt: bytes.readDoubleBE(at + DOT_BYTES),
-  };
-  at += DOT_BYTES + 8;
+  const kind = bytes[at++];
+  let base = FROM_NOTHING;
+  if (kind !== NO_BASE) {
+    const expiredAt = kind === DOT ? 0 : bytes.readDoubleBE(at + DOT_BYTES);
+    base = { hlc: bytes.readDoubleBE(at), writer: writerAt(payload, at), expiredAt };
+    at += kind === DOT ? DOT_BYTES : DOT_BYTES + 8;
+  }
   const shares: Share[] = [];
   while (at < payload.length) {
     const hlc = bytes.readDoubleBE(at);
-    const writer = payload.slice(at + 8, at + DOT_BYTES);
+    const writer = writerAt(payload, at);
     at += DOT_BYTES;
     shares.push({ writer, hlc, total: intAt(payload, at) });
     at += 1 + bytes[at];
   }
   return { value, base, shares };
+}
+
+function writeBase(out: Buffer, at: number, base: Base): number {
+  if (base.hlc === 0) {
+    out[at] = NO_BASE;
+    return at + 1;
+  }
+  out[at] = base.expiredAt === 0 ? DOT : EXPIRED_DOT;
+  const end = writeDot(out, at + 1, base);
+  return base.expiredAt === 0 ? end : out.writeDoubleBE(base.expiredAt, end);
+}
+
+/** Of the dot that stands there. */
+function writerAt(payload: string, at: number): string {
+  return payload.slice(at + 8, at + DOT_BYTES);
 }
 
 function intAt(payload: string, at: number): Int {
