@@ -79,11 +79,12 @@ export class SimCall extends Operation {
     private readonly coordinatorOfRecords: Coordinator,
     private readonly checker: Checker,
     private readonly request: Request,
-    nowMs: number,
+    /** Of the node, Unix ms. */
+    private readonly clock: () => number,
     private readonly done: (outcome: Outcome) => void,
   ) {
     super();
-    this.now = nowMs;
+    this.now = clock();
     this.isWrite = !isRead(request);
     this.serial = request.level === SERIAL;
     this.readLevel = request.level;
@@ -140,7 +141,7 @@ export class SimCall extends Operation {
     const saw = present.map((version) => version?.payload ?? null);
     this.sights = saw.map((_, i) => this.sight(i));
     const { reply, writes } = takeStep(step, saw, this.findsVersion(step));
-    this.answer = { reply, saw, now: this.now };
+    this.answer = { reply, saw, now: this.now, ranAt: this.clock() };
     if (step.do === 'incr') return this.increment(0);
     writes.forEach((held, i) => {
       if (held === undefined) return;

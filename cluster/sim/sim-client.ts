@@ -87,7 +87,7 @@ export class SimClient implements BusyClient {
     const value = `${this.name}.${++this.asked}`;
     const kind = this.chooseKind();
     if (kind === 'once') return { kind: 'set', keys: [`once.${value}`], value, level };
-    if (kind === 'pair') return { kind: 'set', keys: [`${key}{tag}`, 'other{tag}'], value, level };
+    if (kind === 'pair') return { kind: 'set', keys: pairOf(key), value, level };
     if (kind === 'incr' || kind === 'keep') return { kind, keys: [`${key}.count`], value: '', level };
     if (kind === 'expiring')
       return { kind, keys: [key], value, level, ttlMs: Math.floor(random.between(1, 20_000)) };
@@ -190,6 +190,12 @@ export class SimClient implements BusyClient {
     if (random.chance(0.5)) this.node = random.pick(nodes);
     this.next(RETRY_MS);
   }
+}
+
+/** Two keys of one slot: that of the key, if it says one. */
+function pairOf(key: string): readonly string[] {
+  const tag = /\{.*\}/.exec(key)?.[0];
+  return tag === undefined ? [`${key}{tag}`, 'other{tag}'] : [key, `other${tag}`];
 }
 
 function said({ kind, keys, value, level, ttlMs }: Request): string {

@@ -228,7 +228,7 @@ export class SimLife {
   }
 
   private readonly callFor = (request: Request, done: (outcome: Outcome) => void): SimCall =>
-    new SimCall(this.node.coordinator, this.parts.checker, request, this.parts.clock.now(), done);
+    new SimCall(this.node.coordinator, this.parts.checker, request, () => this.parts.clock.now(), done);
 
   private forwarded(payload: string, deadline: number, reply: (answer: string) => void): void {
     const call = this.callFor(JSON.parse(payload) as Request, (outcome) => reply(JSON.stringify(outcome)));

@@ -5,8 +5,10 @@ export interface Answer {
   readonly reply: string;
   /** What its keys showed when it was taken, where that is known. */
   readonly saw?: readonly (string | null)[];
-  /** By the clock of the node that judged expiries, Unix ms. */
+  /** By the clock of the node that took it, Unix ms: when it came there, which is when expiries are judged by... */
   readonly now?: number;
+  /** ... and when it was done: what had expired by then may have been swept. */
+  readonly ranAt?: number;
 }
 
 /** One step of one client, from the question to the answer. */

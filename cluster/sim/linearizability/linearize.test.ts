@@ -70,6 +70,13 @@ describe('histories that some order explains', () => {
         [{ do: 'setnx', value: 'c', expireAt: 200 }, 5, 6, { reply: '1', saw: [null], now: 100 }],
       ),
     ],
+    [
+      'a value that was over, and swept, before the step had its turn',
+      historyOf(
+        [{ do: 'setnx', value: 'a', expireAt: 100 }, 1, 2, { reply: '1', saw: [null], now: 50 }],
+        [{ do: 'setnx', value: 'b', expireAt: 200 }, 3, 4, { reply: '1', saw: [null], now: 60, ranAt: 130 }],
+      ),
+    ],
   ])('%s', (_, history) => {
     expect(linearize(history)).toEqual({ kind: 'linearizable' });
   });

@@ -136,9 +136,7 @@ class Search {
   /** What the state can be after the step, if its answer fits: the very same object where it changes nothing. */
   private after({ step, at, answer }: Event): State[] {
     const { state } = this;
-    // Nobody knows by which clock it was judged whether a time was over.
-    const timed = answer?.now === undefined && at.some((key) => state[key].expireAt !== 0);
-    const nows = timed ? [0, Number.POSITIVE_INFINITY] : [answer?.now ?? 0];
+    const nows = at.some((key) => state[key].expireAt !== 0) ? times(answer) : [0];
     const states: State[] = [];
     for (const now of nows) {
       const shown = at.map((key) => visibleAt(state[key], now));
@@ -235,6 +233,13 @@ function mayMatter({ step, at }: Event, events: readonly Event[]): boolean {
     if ('expected' in other && other.expected === step.value) return true;
     return answer !== null && (answer.saw === undefined || answer.saw.includes(step.value));
   });
+}
+
+/** The moments by which expiries may have been judged. Of a step nobody knows the outcome of: any. */
+function times(answer: Event['answer']): readonly number[] {
+  if (answer?.now === undefined) return [0, Number.POSITIVE_INFINITY];
+  const { now, ranAt = now } = answer;
+  return ranAt > now ? [now, ranAt] : [now];
 }
 
 function changed(state: State, at: readonly number[], writes: readonly (Held | undefined)[]): State {

@@ -1,4 +1,5 @@
 import { Acceptor, type Vote } from '../../core/register/acceptor.js';
+import { Asking } from '../../core/register/asking.js';
 import { type Ballot, compareBallots, NO_BALLOT } from '../../core/register/ballot.js';
 import { Batch, type Task } from '../../core/register/batch.js';
 import { HeldUnits } from '../../core/register/held-units.js';
@@ -7,8 +8,8 @@ import type { LeaderWorld } from '../../core/register/leader-world.js';
 import { RegisterMemory } from '../../core/register/memory.js';
 import type { SavedRegisters } from '../../core/register/register-rows.js';
 import { Registers } from '../../core/register/registers.js';
-import type { Unit } from '../../core/register/unit.js';
-import { Topology } from '../../core/topology.js';
+import type { Ask, Round } from '../../core/register/rounds.js';
+import type { Topology } from '../../core/topology.js';
 import { type Mutant, replace, type Undo } from './mutant.js';
 
 /** Few keys of one slot under many hands, and misfortune all the time. */
@@ -41,20 +42,11 @@ interface Promises {
 
 type Done = (vote: Vote) => void;
 
-interface Round {
-  readonly unit: Unit;
-  readonly yes: ReadonlySet<number>;
-  tasks: Task[];
-}
-
 interface Leading {
   readonly world: LeaderWorld;
   round: Round | null;
   queue: Task[];
-  inherited: unknown[];
   chosen(round: Round): void;
-  askEnds(ask: unknown): void;
-  advance(): void;
 }
 
 function mutant(
@@ -70,7 +62,7 @@ function mutant(
 /** Mistakes in the rules of the registers, each of which CASPaxos and what is built upon it rest on. */
 export const registerMutants: readonly Mutant[] = [
   mutant('accept without promise', 'an acceptor accepts what is below its promise', IN_ROUNDS, () =>
-    replace<Promises, [Unit, Done], void>(
+    replace<Promises, [Round['unit'], Done], void>(
       Acceptor.prototype,
       'accept',
       (original) =>
@@ -103,8 +95,9 @@ export const registerMutants: readonly Mutant[] = [
   mutant(
     'promises forgotten at restart',
     'a node that starts again knows nothing of what it has promised',
-    [...IN_ROUNDS, 'crash', 'crash of all', 'acceptor loses power in a round'],
+    ['partial partition', 'one-way cut', 'crash', 'acceptor loses power in a round'],
     () => restoring((saved) => ({ ...saved, promises: new Map() })),
+    { nodes: 3 },
   ),
   mutant(
     'units forgotten at restart',
@@ -158,13 +151,15 @@ export const registerMutants: readonly Mutant[] = [
       ),
   ),
   mutant('minority promise', 'a proposer goes on when it has only its own promise', IN_ROUNDS, () =>
-    replace<Leading & { ask: unknown }, [{ answers: ReadonlyMap<number, unknown> }], void>(
-      Leader.prototype,
-      'askMayEnd',
+    replace<{ readonly world: LeaderWorld }, [Ask], void>(
+      Asking.prototype,
+      'mayEnd',
       (original) =>
         function (ask) {
-          if (this.ask === ask && ask.answers.has(this.world.self())) this.askEnds(ask);
-          else original.call(this, ask);
+          const own = ask.answers.get(this.world.self());
+          // As if a second one had said the same.
+          if (own !== undefined) ask.answers.set(-1, own);
+          original.call(this, ask);
         },
     ),
   ),
@@ -174,23 +169,7 @@ export const registerMutants: readonly Mutant[] = [
     ['partition', 'partial partition', 'crash', ...IN_ROUNDS],
     () => {
       const undo = [
-        replace<Leading & { slot: number }, [], number[]>(
-          Leader.prototype,
-          'peers',
-          (original) =>
-            function () {
-              const { standIns } = this.world.topology().setOf(this.slot);
-              return [...original.call(this), ...standIns.map(({ member }) => member)];
-            },
-        ),
-        replace<Topology, [number], number>(
-          Topology.prototype,
-          'liveHomes',
-          () =>
-            function (slot) {
-              return this.setOf(slot).reachable;
-            },
-        ),
+        changeWorld((world) => ({ ...world, topology: () => withStandIns(world.topology()) })),
         ...['onPrepare', 'onAccept'].map((name) => atHome(name)),
       ];
       return () => {
@@ -228,20 +207,23 @@ export const registerMutants: readonly Mutant[] = [
         },
     ),
   ),
-  mutant(
-    'reads of the leader alone',
-    'what only reads, or compared in vain, is told without asking whether this node still leads',
-    ['proposer pauses in a round', 'pause', 'proposer cut off in a round', 'partition'],
-    () =>
-      replace<object, [Task], void>(
-        Leader.prototype,
-        'take',
-        (original) =>
-          function (task) {
-            original.call(this, { ...task, confirmed: true });
-          },
-      ),
-  ),
+  {
+    ...mutant(
+      'reads of the leader alone',
+      'what only reads, or compared in vain, is told without asking whether this node still leads',
+      ['proposer pauses in a round', 'pause'],
+      () =>
+        replace<object, [Task], void>(
+          Leader.prototype,
+          'take',
+          (original) =>
+            function (task) {
+              original.call(this, { ...task, confirmed: true });
+            },
+        ),
+    ),
+    everyMs: 4000,
+  },
   mutant(
     'records of an earlier lease',
     'a leader that was not one for a while goes by what it knew before',
@@ -320,6 +302,16 @@ function atHome(name: string): Undo {
         return isSound;
       },
   );
+}
+
+/** Stand-ins in the places of those home replicas they stand in for. */
+function withStandIns(topology: Topology): Topology {
+  const standFor = (slot: number, home: number): number =>
+    topology.setOf(slot).standIns.find((standIn) => standIn.home === home)?.member ?? home;
+  return Object.create(topology, {
+    homes: { value: (slot: number) => topology.homes(slot).map((home) => standFor(slot, home)) },
+    liveHomes: { value: (slot: number) => topology.setOf(slot).reachable },
+  }) as Topology;
 }
 
 function changeWorld(change: (world: LeaderWorld) => LeaderWorld): Undo {
