@@ -41,6 +41,7 @@ const SHOWN_BEHIND = 16;
 export class PeerRepair {
   private progress = new Progress();
   private running = false;
+  /** Of the sessions before the last. */
   private keysSent = 0;
   private keysReceived = 0;
   private rounds = 0;
@@ -75,14 +76,15 @@ export class PeerRepair {
   }
 
   begun(progress: Progress): void {
+    // Only now: what was under way when a session broke off was still taken.
+    this.keysSent += this.progress.keysSent;
+    this.keysReceived += this.progress.keysReceived;
     this.progress = progress;
     this.running = true;
   }
 
   ended(now: number, unixMs: number, chance: number, failure: string | null, whole: boolean): void {
     this.running = false;
-    this.keysSent += this.progress.keysSent;
-    this.keysReceived += this.progress.keysReceived;
     this.lastFailure = failure ?? this.shortfall ?? '';
     if (failure !== null) {
       this.plan(now, chance);
@@ -118,8 +120,8 @@ export class PeerRepair {
       slotsLeft: progress.behind.size,
       keysDiffering: progress.keysDiffering,
       behind,
-      keysSent: this.keysSent + (running ? progress.keysSent : 0),
-      keysReceived: this.keysReceived + (running ? progress.keysReceived : 0),
+      keysSent: this.keysSent + progress.keysSent,
+      keysReceived: this.keysReceived + progress.keysReceived,
       bytesSent: this.bytes.sent,
       bytesReceived: this.bytes.received,
       rounds: this.rounds,
