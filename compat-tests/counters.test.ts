@@ -38,6 +38,8 @@ it('increments on both sides of a partition all count after the heal; SET still 
   await each(0, () => ['KV.NODES'], other);
   await each(1, () => ['KV.NODES'], /suspect|down/);
 
+  for (const node of [0, 2])
+    await each(node, (key) => ['INCRBY', `${key}:large`, '9223372036854775800'], /^:9223372036854775800\r/);
   await each(0, (key) => ['INCRBY', key, '10'], /^:111\r/);
   await each(0, (key) => ['DECR', key], /^:110\r/);
   await each(2, (key) => ['INCRBY', key, '1000'], /^:1101\r/);
@@ -49,6 +51,12 @@ it('increments on both sides of a partition all count after the heal; SET still 
     await each(node, (key) => ['KV.AT', 'ALL', 'GET', key], /^\$4\r\n1111\r/);
     await each(node, (key) => ['KV.AT', 'ALL', 'TTL', key], /^:9\d\d\r/);
   }
+  // All of it is known; 64 bits can show no more.
+  await each(2, (key) => ['KV.AT', 'ALL', 'GET', `${key}:large`], /^\$19\r\n9223372036854775807\r/);
+  await each(1, (key) => ['INCR', `${key}:large`], /^-ERR increment or decrement would overflow\r/);
+  await each(1, (key) => ['DECRBY', `${key}:large`, '100'], /^:9223372036854775807\r/);
+  await each(1, (key) => ['DECRBY', `${key}:large`, '9223372036854775800'], /^:9223372036854775700\r/);
+
   await each(2, (key) => ['INCR', key], /^:1112\r/);
   await each(1, (key) => ['SET', key, '7'], /^\+OK/);
   await each(0, (key) => ['KV.AT', 'ALL', 'GET', key], /^\$1\r\n7\r/);
