@@ -163,6 +163,15 @@ describe('versions of a node alone', () => {
     await ask('SELECT', '0');
   });
 
+  it('are no conflict where a counter is among them: SET, INCR and the rest go on counting', async () => {
+    expect(await ask('INCR', 'sib:n')).toBe(1);
+    await ask('KV.PUT', 'sib:n', '', '100');
+    expect((await siblings(ask, 'sib:n')).values).toEqual(['100', '1']);
+    expect(await ask('GET', 'sib:n')).toBe('100');
+    expect(await ask('INCR', 'sib:n')).toBe(101);
+    expect((await siblings(ask, 'sib:n')).values).toEqual(['101']);
+  });
+
   it('are told of inside a transaction to the one command that sees them', async () => {
     await ask('KV.PUT', 'sib:t', '', 'a');
     await ask('KV.PUT', 'sib:t', '', 'b');

@@ -16,7 +16,7 @@ import type { ClientState } from './client.js';
 import type { KeyRef, Value } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
 import { ConflictError, type ConflictPolicy } from './policies/conflict-policies.js';
-import { isLive, isOneCounter } from './policies/version-values.js';
+import { isLive } from './policies/is-live.js';
 import { ReplyWriter } from './resp/reply.js';
 import { hasPeers, isSerial, type Levels } from './serial.js';
 import type { LateReply, ServerCall } from './server-call.js';
@@ -120,18 +120,15 @@ export class CommandCall extends Operation implements ServerCall {
   // --- what the handler sees ---
 
   read(key: string, db = this.db): Value | undefined {
+    const { now, server } = this;
+    const { writers } = this.coordinatorOfRecords;
     const index = this.indexOf(key, db);
-    const policy = this.policyOf(index, db);
+    const record = this.record(index);
+    const policy = this.policyOf(record, index, db);
     const value =
       policy === null
-        ? visible(this.record(index), this.now, this.coordinatorOfRecords.writers)
-        : this.server.policies.resolve(
-            policy,
-            this.record(index)!.siblings,
-            key,
-            this.now,
-            this.coordinatorOfRecords.writers,
-          );
+        ? visible(record, now, writers)
+        : server.policies.resolve(policy, record!.siblings, key, now);
     if (!this.isWrite) {
       if (value === undefined) this.server.stats.misses++;
       else this.server.stats.hits++;
@@ -159,7 +156,7 @@ export class CommandCall extends Operation implements ServerCall {
 
   increment(key: string, amount: number | bigint, db = this.db): void {
     const index = this.indexOf(key, db);
-    if (this.policyOf(index, db) !== null) {
+    if (this.policyOf(this.record(index), index, db) !== null) {
       const { payload, expireAt } = this.read(key, db) ?? { payload: '0', expireAt: 0 };
       return this.writeAt(index, STRING, String(BigInt(payload) + BigInt(amount)), expireAt);
     }
@@ -170,7 +167,7 @@ export class CommandCall extends Operation implements ServerCall {
 
   keepUntil(key: string, expireAt: number, db = this.db): void {
     const index = this.indexOf(key, db);
-    if (this.policyOf(index, db) !== null)
+    if (this.policyOf(this.record(index), index, db) !== null)
       return this.writeAt(index, STRING, this.read(key, db)!.payload, expireAt);
     const { type, payload } = unchanged(this.record(index)!, this.now, this.coordinatorOfRecords.writers);
     this.writeAt(index, type, payload, expireAt);
@@ -249,17 +246,15 @@ export class CommandCall extends Operation implements ServerCall {
     }
   }
 
-  /** What is done about the concurrent versions of its `index`th key; null when there are none, or the newest counts, or they are counters. */
-  private policyOf(index: number, db: number): ConflictPolicy | null {
-    const record = this.record(index);
+  /** What is done about the concurrent versions of its `index`th key; null when there are none, the newest counts, or they are counters. */
+  private policyOf(record: KeyRecord | null, index: number, db: number): ConflictPolicy | null {
     if (record === null || record.siblings.length < 2 || record.siblings.some(isCounter)) return null;
-    const policy = this.server.policies.of(db, this.places[index].key);
-    return policy === null || isOneCounter(record.siblings) ? null : policy;
+    return this.server.policies.of(db, this.places[index].key);
   }
 
   private isThere(index: number, db: number): boolean {
     const record = this.record(index);
-    if (this.policyOf(index, db) === null)
+    if (this.policyOf(record, index, db) === null)
       return visible(record, this.now, this.coordinatorOfRecords.writers) !== undefined;
     return record!.siblings.some((version) => isLive(version, this.now));
   }

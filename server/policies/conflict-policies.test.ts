@@ -1,21 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { addShare, encodeCounter, FROM_NOTHING } from '../../storage/counter.js';
-import { COUNTER, STRING, TOMBSTONE, type Version } from '../../storage/record.js';
-import { WriterTable, writerId } from '../../storage/writers.js';
+import { STRING, TOMBSTONE, type Version } from '../../storage/record.js';
 import { ConflictPolicies, type MergeFunction, ownPolicy } from './conflict-policies.js';
 import { parseRules } from './rules.js';
-import { isOneCounter } from './version-values.js';
 
 const NOW = 1_700_000_000_000;
 let hlc = 1000;
-const writers = new WriterTable();
-const writer = writers.index(writerId('a'.repeat(32), 0));
 
 /** Newest first, as records hold them. */
 function versions(...values: (string | null | [string, number])[]): Version[] {
   return values.map((value) => {
     const [payload, expireAt] = Array.isArray(value) ? value : [value ?? '', 0];
-    return { writer, hlc: hlc--, type: value === null ? TOMBSTONE : STRING, payload, expireAt };
+    return { writer: 0, hlc: hlc--, type: value === null ? TOMBSTONE : STRING, payload, expireAt };
   });
 }
 
@@ -25,7 +20,7 @@ function policies(table: string): ConflictPolicies {
 
 function seen(policy: string, all: Version[]) {
   const made = policies(`k ${policy}`);
-  return made.resolve(made.of(0, 'k')!, all, 'k', NOW, writers);
+  return made.resolve(made.of(0, 'k')!, all, 'k', NOW);
 }
 
 describe('the policy of a key', () => {
@@ -78,24 +73,8 @@ describe('several versions', () => {
     const made = new ConflictPolicies([{ rule, merge }], (_, key, error) =>
       told.push(`${key}: ${error.message}`),
     );
-    expect(() => made.resolve(made.of(0, 'k')!, versions('a', 'b'), 'k', NOW, writers)).toThrow(
-      'SIBLINGS 2 ',
-    );
+    expect(() => made.resolve(made.of(0, 'k')!, versions('a', 'b'), 'k', NOW)).toThrow('SIBLINGS 2 ');
     expect(told).toEqual(['k: bad day']);
     expect(made.counters).toEqual({ merged: 0, conflicts: 1, failedMerges: 1, refusedPuts: 0 });
-  });
-
-  it('of one counter are one value under every policy, and one of several beside others', () => {
-    const others = ['b', 'c'].map((digit) => writers.index(writerId(digit.repeat(32), 0)));
-    const zero = { value: 0, base: FROM_NOTHING, shares: [] };
-    const counted = others.map((by, i): Version => {
-      const payload = encodeCounter(addShare(zero, writers.id(by), hlc, i + 3));
-      return { writer: by, hlc: hlc--, type: COUNTER, payload, expireAt: 0 };
-    });
-    expect(isOneCounter(counted)).toBe(true);
-    expect(isOneCounter([...counted, ...versions('5')])).toBe(false);
-    expect(seen('max', [...counted, ...versions('5')])?.payload).toBe('7');
-    expect(seen('min', [...counted, ...versions('5')])?.payload).toBe('5');
-    expect(seen('max', [...counted, ...versions(null)])?.payload).toBe('7');
   });
 });

@@ -1,10 +1,9 @@
 import type { Version } from '../../storage/record.js';
-import type { WriterTable } from '../../storage/writers.js';
 import type { Value } from '../commands/spec.js';
 import { largest, smallest } from './extremes.js';
+import { isLive } from './is-live.js';
 import { unionOfArrays } from './json-union.js';
 import { isFor, type PolicyRule } from './rules.js';
-import { liveValues } from './version-values.js';
 
 /** Makes one value of several, newest first, the same in whatever order they came about; null when it cannot. */
 export type MergeFunction = (values: readonly string[]) => string | null;
@@ -45,6 +44,8 @@ export function ownPolicy(rule: PolicyRule): ConflictPolicy {
  * A version that was deleted, or has expired, takes no part in a merge, so what was written meanwhile on the other side of a partition is
  * there again after it (as in the Dynamo paper). Under `siblings` it counts: written and deleted at once is a conflict as well.
  *
+ * A key that is a counter on any side is merged as a counter, whatever its policy (`storage/visible.ts`).
+ *
  * What counts and lists keys without reading them (DBSIZE, SCAN, KEYS) goes by the newest version, whatever the policy.
  */
 export class ConflictPolicies {
@@ -64,14 +65,8 @@ export class ConflictPolicies {
   }
 
   /** The value of a key with several versions; undefined when there is none. Throws ConflictError. */
-  resolve(
-    policy: ConflictPolicy,
-    versions: readonly Version[],
-    key: string,
-    now: number,
-    writers: WriterTable,
-  ): Value | undefined {
-    const live = liveValues(versions, now, writers);
+  resolve(policy: ConflictPolicy, versions: readonly Version[], key: string, now: number): Value | undefined {
+    const live = versions.filter((version) => isLive(version, now));
     if (live.length === 0) return undefined;
     if (policy.merge === null) this.refuse(versions.length);
     if (live.length === 1) return live[0];

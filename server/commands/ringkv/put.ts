@@ -3,7 +3,7 @@ import type { Version } from '../../../storage/record.js';
 import type { CommandCall } from '../../command-call.js';
 import { Errors } from '../../errors.js';
 import { longestLife } from '../../policies/conflict-policies.js';
-import { isLive } from '../../policies/version-values.js';
+import { isLive } from '../../policies/is-live.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { ONE_KEY } from '../spec.js';
 import { ExpiryOption } from '../strings/expiry.js';

@@ -2,7 +2,7 @@ import { hlcToMs } from '../../../cluster/core/hlc.js';
 import { type KeyRecord, textOf } from '../../../storage/record.js';
 import { writerName } from '../../../storage/writers.js';
 import type { CommandCall } from '../../command-call.js';
-import { isLive } from '../../policies/version-values.js';
+import { isLive } from '../../policies/is-live.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { ALL_KEYS, ONE_KEY } from '../spec.js';
 import { encodeToken } from './context-token.js';
