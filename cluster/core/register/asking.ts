@@ -1,10 +1,10 @@
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { majority } from '../levels.js';
-import type { Ballot } from './ballot.js';
+import { type Ballot, NO_BALLOT } from './ballot.js';
 import type { Task } from './batch.js';
 import type { Leader } from './leader.js';
 import type { LeaderWorld } from './leader-world.js';
-import { type Ask, type AskAnswer, isHopeless, otherHomes } from './rounds.js';
+import { type Ask, type AskAnswer, isHopeless, otherHomes, ROUND_LIFE_MS } from './rounds.js';
 
 /** What a leader hears of its questions; not called from inside `start` but for `lost` and `hopeless`. */
 export interface AskingEvents {
@@ -98,6 +98,7 @@ export class Asking {
 
   private take(ask: Ask, peer: number, answer: AskAnswer): void {
     if (this.ask !== ask || ask.answers.has(peer)) return;
+    if (this.world.elapsedMs() - ask.startedMs > ROUND_LIFE_MS) return this.events.lost(NO_BALLOT);
     if (answer.vote === 'no') return this.events.lost(answer.promised);
     if (answer.vote === 'yes') {
       ask.failed.delete(peer);

@@ -16,6 +16,7 @@ import {
   isHopeless,
   notApplied,
   otherHomes,
+  ROUND_LIFE_MS,
   type Round,
   takeLate,
   tooLate,
@@ -308,6 +309,7 @@ export class Leader {
   private voted(round: Round, peer: number, { vote, promised }: Vote): void {
     if (this.round !== round) return;
     if (vote === 'no') return this.lose(promised);
+    if (this.world.elapsedMs() - round.startedMs > ROUND_LIFE_MS) return this.lose(NO_BALLOT);
     if (vote === 'none') {
       round.failed.add(peer);
       // Whether our own disk has it nobody knows.
@@ -390,7 +392,7 @@ export class Leader {
   /** Some times a second: what nobody waits for any more ends, what was lost on its way is sent again. */
   tick(now: number): void {
     this.expire(now);
-    const tooOld = now - this.world.requestTimeout();
+    const tooOld = now - Math.min(this.world.requestTimeout(), ROUND_LIFE_MS);
     const { startedMs } = this.round ?? this.asking;
     if (startedMs < tooOld) this.lose(NO_BALLOT);
     else this.resend(now - RESEND_MS);

@@ -9,10 +9,13 @@ import type { Topology } from '../topology.js';
 import type { Acceptor } from './acceptor.js';
 import { type Ballot, NO_BALLOT, readBallot, writeBallot } from './ballot.js';
 import { MEMORY_ROW, type SavedRegisters } from './register-rows.js';
+import { ROUND_LIFE_MS } from './rounds.js';
 import { decodeUnit, encodeUnit, type Unit } from './unit.js';
 
 /** An unanswered question is asked again after so long, ms. */
 const ASK_AGAIN_MS = 1000;
+/** Rounds that may count on votes of an earlier life are over after so long, ms; with room for clocks that do not go alike. */
+const WAIT_MS = 1.25 * ROUND_LIFE_MS;
 /** Slots that one answer tells of, at most; and about so many bytes of units. */
 const SLOTS_PER_ANSWER = 512;
 const BYTES_PER_ANSWER = 1 << 20;
@@ -53,6 +56,8 @@ interface Told {
  * How many are enough: whatever was chosen, or promised to a majority, with this node's lost vote is known to all but one of a majority of
  * the others; so it is met by N - majority + 1 of them, if they have their memory, or by all others, if not.
  *
+ * Rounds that were under way when the memory was lost may still count on its votes; it waits until they are over.
+ *
  * A new home of a slot (after a change of the ring) is in the same place, and takes the same way.
  */
 export class RegisterMemory {
@@ -68,6 +73,8 @@ export class RegisterMemory {
   private nextRequest: number;
   private isSaving = false;
   private sharing: readonly number[] | undefined;
+  private startedMs: number | undefined;
+  private mayTakeOver = false;
 
   constructor(private readonly options: MemoryOptions) {
     this.whole = options.saved.whole;
@@ -86,6 +93,8 @@ export class RegisterMemory {
   }
 
   tick(_: number, elapsedMs: number): void {
+    if (this.startedMs === undefined) this.startedMs = elapsedMs;
+    this.mayTakeOver = elapsedMs - this.startedMs > WAIT_MS;
     if (this.complete || this.isSaving) return;
     const peers = this.peers();
     if (peers.length === 0) return this.becomeWhole(peers);
@@ -185,11 +194,13 @@ export class RegisterMemory {
     if (slots === undefined || !body.finished || next > SLOTS) return false;
     const told = this.told.get(peer);
     if (told === undefined || told.request !== request || next <= told.from) return true;
-    for (const { slot, promised, units } of slots) this.options.acceptor().adopt(slot, promised, units);
     if (fresh) told.fresh = true;
     told.whole = whole;
-    told.from = next;
-    told.askedMs = Number.NEGATIVE_INFINITY;
+    if (this.mayTakeOver) {
+      for (const { slot, promised, units } of slots) this.options.acceptor().adopt(slot, promised, units);
+      told.from = next;
+      told.askedMs = Number.NEGATIVE_INFINITY;
+    }
     const peers = this.peers();
     // Nobody has ever voted for anything together with this node: the cluster is new.
     if (!this.whole && peers.every((other) => this.told.get(other)?.fresh === true)) this.becomeWhole(peers);

@@ -15,6 +15,12 @@ export interface AskAnswer extends Vote {
   readonly records: readonly (KeyRecord | null | undefined)[];
 }
 
+/**
+ * What was asked or proposed longer ago is void, ms: answers to it count no more. So after a little more than that nobody counts on votes
+ * that were given in a life before (`memory.ts`).
+ */
+export const ROUND_LIFE_MS = 10_000;
+
 /** A question to all home replicas. */
 export interface Ask {
   readonly id: number;
