@@ -119,13 +119,14 @@ export class KeyRead implements LoadWaiter {
     const { entry } = this;
     if (entry !== undefined) {
       this.answers.push(this.blank(this.self, true));
-      if (entry.record === undefined || entry.unsettled) this.effects.loadOwn(this, entry);
-      else this.answers[0].answered = true;
+      this.answers[0].answered = entry.record !== undefined && !entry.unsettled;
     }
     while (this.answers.length < this.needed) {
       if (!this.askNext(entry === undefined && this.answers.length === 0)) break;
     }
     if (this.answers.length < this.needed) this.fail();
+    // Not before the others are asked: it may be there before this returns.
+    else if (entry !== undefined && !this.answers[0].answered) this.effects.loadOwn(this, entry);
     else this.check();
   }
 

@@ -225,6 +225,25 @@ it('a replica that has fallen silent since a read began is not asked, although i
   expect(read.ends).toEqual([expect.stringMatching(/^NOQUORUM . of 2 needed replicas answered/)]);
 });
 
+it('a read that is answered by its own copy alone, settled while it was looked at, is over then', () => {
+  const { topology } = bench;
+  for (const home of topology.homes(bench.slot)) {
+    if (home === topology.self) continue;
+    topology.setAlive(home, false);
+    bench.coordinator.peerDown(home);
+  }
+  bench.inCache('k', bench.record('a', 1));
+  const entry = bench.store.pin(0, bench.slot, 'k');
+  entry.unsettled = true;
+  bench.store.whenRecordSettles = (_, run) => {
+    entry.unsettled = false;
+    run(true);
+  };
+  const write = bench.begin('k', 'b', 1);
+  bench.disk.settle();
+  expect([write.found, write.ends]).toEqual([['a'], [null]]);
+});
+
 describe('nobody is asked in addition', () => {
   it('when every replica has to answer anyway', () => {
     bench.inCache('k', bench.record('a', 1));
