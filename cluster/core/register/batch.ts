@@ -20,6 +20,8 @@ export interface Task {
 
 const TOO_FAR_AHEAD =
   "NOQUORUM the key's newest version is further ahead of this node's clock than max-clock-drift; the write was not applied";
+/** Payloads that one unit carries, about, in bytes: operations behind it go in the next round. */
+const UNIT_BYTES = 1 << 20;
 const TOO_LATE = 'NOQUORUM its turn did not come in time';
 
 /**
@@ -31,8 +33,9 @@ export class Batch {
   readonly written = new Map<RecordEntry, UnitKey>();
   /** Whose outcome is that of the round; with nothing written they can be told at once. */
   readonly waiting: Task[] = [];
-  /** They changed nothing, and are to run again on what a majority has confirmed. */
+  /** They changed nothing and are to run again on what a majority has confirmed, or have not had their turn. */
   readonly again: Task[] = [];
+  private bytes = 0;
   private running: { task: Task; wrote: boolean } | undefined;
 
   constructor(
@@ -43,7 +46,10 @@ export class Batch {
   /** `unstable`: what of it is told must be held by a majority first. */
   run(unstable: ReadonlySet<RecordEntry>): void {
     const idle: Task[] = [];
-    for (const task of this.tasks) {
+    const { tasks } = this;
+    let next = 0;
+    while (next < tasks.length && this.bytes < UNIT_BYTES) {
+      const task = tasks[next++];
       const refusal = this.refusal(task);
       if (refusal !== null) this.world.end(task, refusal);
       else if (this.runOne(task)) {
@@ -52,6 +58,7 @@ export class Batch {
       } else idle.push(task);
     }
     for (const task of idle) this.place(task, unstable);
+    this.again.push(...tasks.slice(next));
   }
 
   /** The operation that runs has made a new record, of one version of its own above all others. */
@@ -61,6 +68,7 @@ export class Batch {
     const { writer } = this.world.name;
     this.written.set(task.entries[index], { db, key, record, writer, hlc: seenOf(record.context, writer) });
     task.operation.places[index].found = record;
+    for (const { payload } of record.siblings) this.bytes += payload.length;
     this.running!.wrote = true;
   }
 
