@@ -25,6 +25,7 @@ const SYNC_EVERY_MS = 1000;
 const DATABASES = 1;
 const SCAN_COUNT = 50;
 const SCAN_STEPS = 100;
+const REQUESTS_OF_A_LIFE = 1_000_000;
 
 export interface SimSettings {
   readonly replicas: number;
@@ -130,7 +131,8 @@ export class SimLife {
       nodeId: transport.nodeId,
       busAddress: transport.address,
       clientAddress: () => transport.address,
-      firstRequest: 1,
+      // A late answer to a life before is not taken for one to this: the server leaves that to chance.
+      firstRequest: 1 + parts.life * REQUESTS_OF_A_LIFE,
       saved,
     });
     this.assembly.start((payload, deadline, reply) => this.forwarded(payload, deadline, reply));

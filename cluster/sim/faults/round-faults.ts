@@ -2,6 +2,7 @@ import { Message } from '../../messages.js';
 import { LENGTH_BYTES } from '../../transport/limits.js';
 import type { NetworkObserver } from '../sim-network.js';
 import type { SimNode } from '../sim-node.js';
+import type { SimRandom } from '../sim-random.js';
 import type { SimWorld } from '../sim-world.js';
 import { type Fault, later } from './fault.js';
 
@@ -12,7 +13,7 @@ const TO_PROPOSER: readonly number[] = [Message.Promise, Message.Accepted];
 const SOON_MS = 4;
 const DOWN_MS = 10_000;
 
-/** What happens in the very middle of a register's round, where chance alone would seldom strike. */
+/** What happens in the very middle of a register's round, or one thing just after the other, where chance alone would seldom strike. */
 export const roundFaults: readonly Fault[] = [
   {
     name: 'proposer dies in a round',
@@ -36,10 +37,7 @@ export const roundFaults: readonly Fault[] = [
         for (const other of world.nodes) {
           if (other === proposer || other === spared) continue;
           world.network.cutBoth(proposer.address, other.address);
-          later(world, 200, DOWN_MS, () => {
-            world.network.mend(proposer.address, other.address);
-            world.network.mend(other.address, proposer.address);
-          });
+          later(world, 200, DOWN_MS, () => mend(world, [proposer], [other]));
         }
       }),
   },
@@ -50,7 +48,60 @@ export const roundFaults: readonly Fault[] = [
         if (acceptor.running && world.mayForget(acceptor)) die(world, acceptor, true);
       }),
   },
+  {
+    name: 'restart between two proposers',
+    strike(world) {
+      const { random, nodes, network } = world;
+      const between = random.pick(nodes);
+      const left = nodes.filter((node) => node !== between && random.chance(0.5));
+      const right = nodes.filter((node) => node !== between && !left.includes(node));
+      world.tell(`only ${between.address} is connected with both of two sides`);
+      for (const a of left) for (const b of right) network.cutBoth(a.address, b.address);
+      for (let restarts = 1 + random.below(3); restarts > 0; restarts--)
+        later(world, 1500, 6000, () => {
+          if (world.calm || !between.running || !world.mayForget(between)) return;
+          between.crash(true);
+          later(world, 10, 200, () => between.start());
+        });
+      later(world, 4000, 8000, () => mend(world, left, right));
+      return true;
+    },
+  },
+  {
+    name: 'lost disk beside one that missed something',
+    strike(world) {
+      const { random, nodes, network } = world;
+      const [missing, loser, ...others] = shuffled(random, nodes);
+      world.tell(`${missing.address} misses something`);
+      for (const other of [loser, ...others]) network.cutBoth(missing.address, other.address);
+      later(world, 1500, 4000, () => {
+        mend(world, [missing], [loser, ...others]);
+        if (world.calm || !loser.running || !world.mayForget(loser, 'disk')) return;
+        world.tell(`${loser.address} has lost its disk`);
+        loser.crash(true);
+        loser.loseDisk();
+        later(world, 10, 200, () => loser.start());
+        for (const other of others) if (other.running && random.chance(0.7)) die(world, other, false);
+      });
+      return true;
+    },
+  },
 ];
+
+function mend({ network }: SimWorld, left: readonly SimNode[], right: readonly SimNode[]): void {
+  for (const a of left)
+    for (const b of right) {
+      network.mend(a.address, b.address);
+      network.mend(b.address, a.address);
+    }
+}
+
+function shuffled<T>(random: SimRandom, list: readonly T[]): T[] {
+  return list
+    .map((one) => ({ one, at: random.next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
+}
 
 function die(world: SimWorld, node: SimNode, withMachine: boolean): void {
   node.crash(withMachine);

@@ -29,6 +29,8 @@ const CROWD = {
   },
 } as const;
 const EVERY_MS = 1000;
+/** For what takes its time, and time in which all is well before it. */
+const SELDOM_MS = 4000;
 const IN_ROUNDS = ['proposer dies in a round', 'proposer pauses in a round', 'proposer cut off in a round'];
 const OF_POWER = ['acceptor loses power in a round', 'power loss', 'crash of all', 'slow disk'];
 
@@ -55,8 +57,9 @@ function mutant(
   faults: readonly string[],
   make: () => Undo,
   plan: Mutant['plan'] = {},
+  everyMs = EVERY_MS,
 ): Mutant {
-  return { name, mistake, faults, everyMs: EVERY_MS, plan: { ...CROWD, ...plan }, make };
+  return { name, mistake, faults, everyMs, plan: { ...CROWD, ...plan }, make };
 }
 
 /** Mistakes in the rules of the registers, each of which CASPaxos and what is built upon it rest on. */
@@ -95,9 +98,10 @@ export const registerMutants: readonly Mutant[] = [
   mutant(
     'promises forgotten at restart',
     'a node that starts again knows nothing of what it has promised',
-    ['partial partition', 'one-way cut', 'crash', 'acceptor loses power in a round'],
+    ['restart between two proposers'],
     () => restoring((saved) => ({ ...saved, promises: new Map() })),
     { nodes: 3 },
+    SELDOM_MS,
   ),
   mutant(
     'units forgotten at restart',
@@ -207,23 +211,22 @@ export const registerMutants: readonly Mutant[] = [
         },
     ),
   ),
-  {
-    ...mutant(
-      'reads of the leader alone',
-      'what only reads, or compared in vain, is told without asking whether this node still leads',
-      ['proposer pauses in a round', 'pause'],
-      () =>
-        replace<object, [Task], void>(
-          Leader.prototype,
-          'take',
-          (original) =>
-            function (task) {
-              original.call(this, { ...task, confirmed: true });
-            },
-        ),
-    ),
-    everyMs: 4000,
-  },
+  mutant(
+    'reads of the leader alone',
+    'what only reads, or compared in vain, is told without asking whether this node still leads',
+    ['proposer pauses in a round', 'pause'],
+    () =>
+      replace<object, [Task], void>(
+        Leader.prototype,
+        'take',
+        (original) =>
+          function (task) {
+            original.call(this, { ...task, confirmed: true });
+          },
+      ),
+    {},
+    SELDOM_MS,
+  ),
   mutant(
     'records of an earlier lease',
     'a leader that was not one for a while goes by what it knew before',
@@ -267,12 +270,15 @@ export const registerMutants: readonly Mutant[] = [
     'a round does not carry what it has read, only what it has written',
     IN_ROUNDS,
     () => replace(Batch.prototype, 'touch', () => () => {}),
+    { serial: { ...CROWD.serial, registers: 0, pairs: 5, counters: 0, banks: 0 } },
   ),
   mutant(
     'votes without memory',
     'a node whose disk was lost or set back votes as if it remembered everything',
-    ['lost disk', 'backup restored', ...IN_ROUNDS],
+    ['lost disk beside one that missed something'],
     () => replace(RegisterMemory.prototype, 'mayVote', () => () => true),
+    { nodes: 3 },
+    SELDOM_MS,
   ),
 ];
 
