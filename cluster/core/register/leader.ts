@@ -227,7 +227,7 @@ export class Leader {
   // --- running ---
 
   private runNext(): void {
-    if (this.queue.length === 0 || this.isUnsettled()) return;
+    if (this.isUnsettled() || this.queue.length === 0) return;
     const tasks = this.queue.slice(0, MAX_BATCH);
     const unknown = new Set<RecordEntry>();
     for (const { entries } of tasks)
