@@ -4,7 +4,7 @@ import { type Ballot, NO_BALLOT } from './ballot.js';
 import type { Task } from './batch.js';
 import type { Leader } from './leader.js';
 import type { LeaderWorld } from './leader-world.js';
-import { type Ask, type AskAnswer, isHopeless, otherHomes, ROUND_LIFE_MS } from './rounds.js';
+import { type Ask, type AskAnswer, isHopeless, otherHomes, Resending, ROUND_LIFE_MS } from './rounds.js';
 
 /** What a leader hears of its questions; not called from inside `start` but for `lost` and `hopeless`. */
 export interface AskingEvents {
@@ -53,7 +53,7 @@ export class Asking {
       answers: new Map(),
       failed: new Set(),
       startedMs: world.elapsedMs(),
-      sentMs: world.elapsedMs(),
+      sending: new Resending(world.elapsedMs()),
     };
     // They must stay what the cache knows by these keys while they are asked for.
     for (const entry of entries) entry.pins++;
@@ -78,11 +78,10 @@ export class Asking {
     this.mayEnd(ask);
   }
 
-  /** What was asked at `since` or before and not answered is asked again. */
-  resend(since: number): void {
+  /** What was not answered for a while is asked again. */
+  resend(now: number): void {
     const { ask, world } = this;
-    if (ask === null || ask.sentMs > since) return;
-    ask.sentMs = world.elapsedMs();
+    if (ask === null || !ask.sending.isDue(now)) return;
     for (const peer of otherHomes(world.topology(), this.leader.slot))
       if (!ask.answers.has(peer)) this.send(ask, peer);
   }

@@ -20,8 +20,12 @@ export interface Task {
 
 const TOO_FAR_AHEAD =
   "NOQUORUM the key's newest version is further ahead of this node's clock than max-clock-drift; the write was not applied";
-/** Payloads that one unit carries, about, in bytes: operations behind it go in the next round. */
+/** What one unit carries, about, in bytes: operations behind it go in the next round. */
 const UNIT_BYTES = 1 << 20;
+/** A key of a unit beside its name and its payloads, about: dots, context, lengths. */
+const UNIT_KEY_BYTES = 100;
+/** A frame between nodes is a little longer: a value of the largest size still fits. */
+const MAX_UNIT_BYTES = 516 * (1 << 20);
 const TOO_LATE = 'NOQUORUM its turn did not come in time';
 
 /**
@@ -42,6 +46,11 @@ export class Batch {
     private readonly world: LeaderWorld,
     private readonly tasks: readonly Task[],
   ) {}
+
+  /** It cannot be proposed: no message carries so much. */
+  get isTooLarge(): boolean {
+    return this.bytes > MAX_UNIT_BYTES;
+  }
 
   /** `unstable`: what of it is told must be held by a majority first. */
   run(unstable: ReadonlySet<RecordEntry>): void {
@@ -66,9 +75,9 @@ export class Batch {
     const { task } = this.running!;
     const { db, key } = task.entries[index];
     const { writer } = this.world.name;
-    this.written.set(task.entries[index], { db, key, record, writer, hlc: seenOf(record.context, writer) });
+    const hlc = seenOf(record.context, writer);
+    this.propose(task.entries[index], { db, key, record, writer, hlc });
     task.operation.places[index].found = record;
-    for (const { payload } of record.siblings) this.bytes += payload.length;
     this.running!.wrote = true;
   }
 
@@ -114,7 +123,13 @@ export class Batch {
       record === null
         ? supersede(null, name.writer, reading, TOMBSTONE, '', 0, store.writers)
         : witnessed(record, name.writer, reading, store.writers);
-    this.written.set(entry, { db, key, record: touched, writer: name.writer, hlc: reading });
+    this.propose(entry, { db, key, record: touched, writer: name.writer, hlc: reading });
+  }
+
+  private propose(entry: RecordEntry, unitKey: UnitKey): void {
+    this.written.set(entry, unitKey);
+    this.bytes += UNIT_KEY_BYTES + unitKey.key.length;
+    for (const { payload } of unitKey.record.siblings) this.bytes += payload.length;
   }
 
   private refusal({ operation, entries }: Task): string | null {

@@ -12,10 +12,12 @@ import type { LeaderWorld } from './leader-world.js';
 import {
   type Ask,
   Doubts,
+  firstOf,
   inDoubt,
   isHopeless,
   notApplied,
   otherHomes,
+  Resending,
   ROUND_LIFE_MS,
   type Round,
   takeLate,
@@ -23,10 +25,8 @@ import {
 } from './rounds.js';
 import type { Unit, UnitKey } from './unit.js';
 
-/** Operations of one round at most. */
-const MAX_BATCH = 1024;
-/** A question or a proposal that was not answered is sent again after so long, ms. */
-const RESEND_MS = 300;
+const TOO_LARGE =
+  'NOQUORUM what would be written at once is too large for a message between nodes; the write was not applied';
 /** Who has lost its lease so often in a row leaves the others a while, ms. */
 const BACKOFF_MS = 40;
 
@@ -228,7 +228,7 @@ export class Leader {
 
   private runNext(): void {
     if (this.isUnsettled() || this.queue.length === 0) return;
-    const tasks = this.queue.slice(0, MAX_BATCH);
+    const tasks = firstOf(this.queue);
     const unknown = new Set<RecordEntry>();
     for (const { entries } of tasks)
       for (const entry of entries)
@@ -241,12 +241,13 @@ export class Leader {
     const batch = new Batch(this.world, tasks);
     batch.run(this.unstable);
     this.queue.unshift(...batch.again);
-    if (batch.written.size > 0)
+    if (batch.isTooLarge) for (const task of batch.waiting) this.world.end(task, TOO_LARGE);
+    else if (batch.written.size > 0)
       return this.propose(
         { slot: this.slot, ballot: this.ballot, keys: [...batch.written.values()] },
         batch.waiting,
       );
-    for (const task of batch.waiting) this.world.end(task, null);
+    else for (const task of batch.waiting) this.world.end(task, null);
     this.advance();
   }
 
@@ -272,7 +273,7 @@ export class Leader {
       yes: new Set(),
       failed: new Set(),
       startedMs: world.elapsedMs(),
-      sentMs: world.elapsedMs(),
+      sending: new Resending(world.elapsedMs()),
     };
     this.round = round;
     this.wanted = false;
@@ -395,15 +396,14 @@ export class Leader {
     const tooOld = now - Math.min(this.world.requestTimeout(), ROUND_LIFE_MS);
     const { startedMs } = this.round ?? this.asking;
     if (startedMs < tooOld) this.lose(NO_BALLOT);
-    else this.resend(now - RESEND_MS);
+    else this.resend(now);
     this.advance();
   }
 
-  private resend(since: number): void {
+  private resend(now: number): void {
     const { round, world } = this;
-    this.asking.resend(since);
-    if (round === null || round.sentMs > since) return;
-    round.sentMs = world.elapsedMs();
+    this.asking.resend(now);
+    if (round === null || !round.sending.isDue(now)) return;
     const bytes = world.encode(round.unit);
     for (const peer of otherHomes(world.topology(), this.slot))
       if (!round.yes.has(peer)) world.sendAccept(peer, round.id, round.unit, bytes);
@@ -425,7 +425,7 @@ export class Leader {
 
   private entriesWaiting(): RecordEntry[] {
     const entries = new Set<RecordEntry>();
-    for (const task of this.queue.slice(0, MAX_BATCH)) for (const entry of task.entries) entries.add(entry);
+    for (const task of firstOf(this.queue)) for (const entry of task.entries) entries.add(entry);
     return [...entries];
   }
 

@@ -21,6 +21,31 @@ export interface AskAnswer extends Vote {
  */
 export const ROUND_LIFE_MS = 10_000;
 
+/** Operations of one round at most. */
+const MAX_BATCH = 1024;
+/** Keys of theirs that are enough. */
+const MAX_KEYS = 10_000;
+/** A question or a proposal that was not answered is sent again after so long, ms. */
+const RESEND_MS = 300;
+
+/** When to send again: at longer and longer intervals, for what is large takes its time, and copies of it would take more. */
+export class Resending {
+  private intervalMs = RESEND_MS;
+  private dueMs: number;
+
+  constructor(now: number) {
+    this.dueMs = now + RESEND_MS;
+  }
+
+  /** It is counted as sent again. */
+  isDue(now: number): boolean {
+    if (now < this.dueMs) return false;
+    this.intervalMs *= 2;
+    this.dueMs = now + this.intervalMs;
+    return true;
+  }
+}
+
 /** A question to all home replicas. */
 export interface Ask {
   readonly id: number;
@@ -33,7 +58,7 @@ export interface Ask {
   readonly answers: Map<number, AskAnswer>;
   readonly failed: Set<number>;
   readonly startedMs: number;
-  sentMs: number;
+  readonly sending: Resending;
 }
 
 /** A proposal to all home replicas. */
@@ -44,7 +69,7 @@ export interface Round {
   readonly yes: Set<number>;
   readonly failed: Set<number>;
   readonly startedMs: number;
-  sentMs: number;
+  readonly sending: Resending;
 }
 
 /** The other home replicas of the slot that can be asked. */
@@ -74,6 +99,14 @@ export function tooLate({ operation }: Task): string {
 /** For one of a round that was proposed. */
 export function inDoubt({ operation }: Task): string {
   return `${LOST}; ${operation.isWrite ? 'the write may have been applied' : 'nothing was read'}`;
+}
+
+/** Those of the list whose turn it is: no more than one question should ask for. */
+export function firstOf(tasks: readonly Task[]): Task[] {
+  let keys = 0;
+  let count = 0;
+  while (count < tasks.length && count < MAX_BATCH && keys < MAX_KEYS) keys += tasks[count++].entries.length;
+  return tasks.slice(0, count);
 }
 
 /** Takes out of the list who waits no longer. */

@@ -7,6 +7,7 @@ import {
 } from '../../../storage/record.js';
 import { fnv1a, WRITER_BYTES, type WriterTable } from '../../../storage/writers.js';
 import { slotOf } from '../slot.js';
+import { seenOf } from '../version.js';
 import type { Ballot } from './ballot.js';
 
 /** One key's new record, as a round of its slot's register proposes it. */
@@ -35,18 +36,19 @@ export function sameUnit(a: Unit, b: Unit): boolean {
   });
 }
 
+const COUNT_BYTES = 4;
 const KEY_HEAD_BYTES = 1 + 4 + WRITER_BYTES + 8 + 4;
 
 /**
- *     u16 keys, then of each: u8 db, u32 length, key, 18 bytes writer, f64 hlc, u32 length, record
+ *     u32 keys, then of each: u8 db, u32 length, key, 18 bytes writer, f64 hlc, u32 length, record
  *
  * Records carry checksums of their own; slot and ballot stand beside the unit, in the row's key or in the message.
  */
 export function encodeUnit({ keys }: Unit, writers: WriterTable): Buffer {
-  let bytes = 2;
+  let bytes = COUNT_BYTES;
   for (const { key, record } of keys) bytes += KEY_HEAD_BYTES + key.length + encodedBytes(record);
   const out = Buffer.allocUnsafe(bytes);
-  let at = out.writeUInt16BE(keys.length, 0);
+  let at = out.writeUInt32BE(keys.length, 0);
   for (const { db, key, record, writer, hlc } of keys) {
     out[at++] = db;
     at = out.writeUInt32BE(key.length, at);
@@ -67,10 +69,10 @@ export function decodeUnit(
   ballot: Ballot,
   writers: WriterTable,
 ): Unit | undefined {
-  if (bytes.length < 2) return undefined;
-  const count = bytes.readUInt16BE(0);
+  if (bytes.length < COUNT_BYTES) return undefined;
+  const count = bytes.readUInt32BE(0);
   const keys: UnitKey[] = [];
-  let at = 2;
+  let at = COUNT_BYTES;
   for (let i = 0; i < count; i++) {
     if (at + KEY_HEAD_BYTES > bytes.length) return undefined;
     const db = bytes[at];
@@ -83,7 +85,8 @@ export function decodeUnit(
     const end = head + bytes.readUInt32BE(head - 4);
     if (end > bytes.length || slotOf(key) !== slot) return undefined;
     const record = decodeRecord(fnv1a(key), writers, bytes, head, end);
-    if (record === CORRUPT) return undefined;
+    // Nobody would ever know what came of a dot that its own record has not.
+    if (record === CORRUPT || !(hlc > 0) || seenOf(record.context, writer) !== hlc) return undefined;
     keys.push({ db, key, record, writer, hlc });
     at = end;
   }
