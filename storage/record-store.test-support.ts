@@ -1,5 +1,5 @@
 import type { StorageEngine, WriteBatch } from './engine.js';
-import { MemoryEngine } from './engine-memory.js';
+import { type MemoryDisk, MemoryEngine } from './engine-memory.js';
 import type { SyncMode } from './group-commit.js';
 import { dataKey } from './key-layout.js';
 import { LiveCounts } from './live-counts.js';
@@ -34,11 +34,13 @@ export class StoreBench {
   /** While set, nothing can be written (or read). */
   writeFailure: Error | null = null;
   readFailure: Error | ((keys: readonly Buffer[]) => Error | null) | null = null;
+  private readonly memory: MemoryEngine;
   private readonly turnEnd: (() => void)[] = [];
   private readonly disk: (() => void)[] = [];
 
-  constructor(admit: RecordStoreOptions['admit'] = (_db, record) => record) {
-    const engine = new MemoryEngine((run) => this.disk.push(run));
+  constructor(admit: RecordStoreOptions['admit'] = (_db, record) => record, found?: MemoryDisk) {
+    const engine = new MemoryEngine((run) => this.disk.push(run), found);
+    this.memory = engine;
     void engine.open();
     this.engine = this.watched(engine);
     this.store = new RecordStore(this.engine, this.writers, this.summaries, {
@@ -67,6 +69,11 @@ export class StoreBench {
       this.endTurn();
       this.answer();
     }
+  }
+
+  /** What is left when the power goes now: everything synced, and nothing else. */
+  diskAfterPowerLoss(): MemoryDisk {
+    return this.memory.disk(0);
   }
 
   record(payload: string | null, hlc = 1, expireAt = 0): KeyRecord {

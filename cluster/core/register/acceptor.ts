@@ -23,6 +23,8 @@ interface Promised {
   safe: Ballot;
   /** What was accepted last, in this life of the process. */
   accepted: Ballot;
+  /** The disk has that, and its unit. */
+  kept: boolean;
   /** Who waits for that to be on the disk; null: it is there, or could not be written. */
   waiting: ((vote: Vote) => void)[] | null;
 }
@@ -72,24 +74,28 @@ export class Acceptor {
     const promised = this.promiseOf(slot);
     if (compareBallots(ballot, promised.accepted) === 0) return this.acceptAgain(promised, done);
     if (compareBallots(ballot, promised.ballot) < 0) return done({ vote: 'no', promised: promised.ballot });
-    if (this.held.of(slot).length >= MAX_UNITS) return done(NO_VOTE);
+    if (this.held.of(slot).length >= MAX_UNITS && !this.held.knows(unit)) return done(NO_VOTE);
     promised.ballot = nextBallot(ballot);
     promised.accepted = ballot;
+    promised.kept = false;
     const waiting = [done];
     promised.waiting = waiting;
     // The row first: the unit may be put away, and its row be deleted, before `hold` returns.
     this.store.putSynced(unitRow(unit), checked(encodeUnit(unit, this.store.writers)));
     this.held.hold(unit);
     this.persist(slot, promised, (vote) => {
-      if (promised.waiting === waiting) promised.waiting = null;
+      if (promised.waiting === waiting) {
+        promised.waiting = null;
+        promised.kept = vote.vote === 'yes';
+      }
       for (const run of waiting) run(vote);
     });
   }
 
   /** A proposal that has come twice has one answer: when it is on the disk. */
-  private acceptAgain({ ballot, safe, accepted, waiting }: Promised, done: (vote: Vote) => void): void {
+  private acceptAgain({ accepted, kept, waiting }: Promised, done: (vote: Vote) => void): void {
     if (waiting !== null) waiting.push(done);
-    else done(compareBallots(safe, nextBallot(accepted)) >= 0 ? { vote: 'yes', promised: ballot } : NO_VOTE);
+    else done(kept ? { vote: 'yes', promised: nextBallot(accepted) } : NO_VOTE);
   }
 
   /** Nothing below this is promised or accepted any more, and the unit is kept: another acceptor's memory in place of one that was lost. */
@@ -124,5 +130,11 @@ export class Acceptor {
   }
 }
 
-const UNPROMISED: Promised = { ballot: NO_BALLOT, safe: NO_BALLOT, accepted: NO_BALLOT, waiting: null };
+const UNPROMISED: Promised = {
+  ballot: NO_BALLOT,
+  safe: NO_BALLOT,
+  accepted: NO_BALLOT,
+  kept: false,
+  waiting: null,
+};
 const NO_VOTE: Vote = { vote: 'none', promised: NO_BALLOT };

@@ -80,13 +80,22 @@ export class HeldUnits {
     );
   }
 
+  /** Whether the content of the unit is held, under whatever ballot, and its outcome not known. */
+  knows(unit: Unit): boolean {
+    return this.openWith(unit) !== undefined;
+  }
+
   /** Keeps what was accepted. The same content under another ballot takes the place of what was kept of it. */
   hold(unit: Unit): void {
-    const same = this.of(unit.slot).find((held) => held.open && sameUnit(held.unit, unit));
+    const same = this.openWith(unit);
     if (same === undefined) return this.holdNew(unit);
     if (compareBallots(same.unit.ballot, unit.ballot) !== 0) this.store.putRow(unitRow(same.unit), null);
     same.unit = unit;
     this.look(same);
+  }
+
+  private openWith(unit: Unit): Held | undefined {
+    return this.of(unit.slot).find((held) => held.open && sameUnit(held.unit, unit));
   }
 
   private holdNew(unit: Unit): void {
