@@ -14,6 +14,7 @@ import type { Node } from '../node.js';
 import { readFacts, type SavedFacts } from '../saved-facts.js';
 import { Turn } from '../turn.js';
 import type { Checker } from './checker.js';
+import type { VoteWatch } from './linearizability/vote-watch.js';
 import { failed, type Outcome, type Request, SimCall } from './sim-call.js';
 import type { ProcessClock } from './sim-clock.js';
 import { SimForward } from './sim-forward.js';
@@ -87,6 +88,7 @@ export interface ProcessParts {
   readonly transport: SimTransport;
   readonly log: Log;
   readonly checker: Checker;
+  readonly votes: VoteWatch;
 }
 
 /** One run of a node: the real parts, put together as the server does it. */
@@ -135,6 +137,7 @@ export class SimLife {
       firstRequest: 1 + parts.life * REQUESTS_OF_A_LIFE,
       saved,
     });
+    parts.votes.watch(transport.nodeId, this.assembly.registers.acceptor);
     this.assembly.start((payload, deadline, reply) => this.forwarded(payload, deadline, reply));
     this.syncEverySecond();
   }

@@ -2,6 +2,7 @@ import type { MemoryDisk } from '../../storage/engine-memory.js';
 import type { Outlived } from '../core/lives.js';
 import type { Log } from '../environment.js';
 import type { Checker } from './checker.js';
+import type { VoteWatch } from './linearizability/vote-watch.js';
 import { failed, type Outcome, type Request } from './sim-call.js';
 import { type EventQueue, ProcessClock } from './sim-clock.js';
 import { SimDisk } from './sim-disk.js';
@@ -19,6 +20,7 @@ export interface Surroundings {
   readonly random: SimRandom;
   readonly network: SimNetwork;
   readonly checker: Checker;
+  readonly votes: VoteWatch;
   readonly settings: SimSettings;
   readonly seeds: readonly string[];
   readonly log: Log;
@@ -87,6 +89,7 @@ export class SimNode {
     this.lostSome = false;
     this.starts++;
     this.clean = false;
+    if (this.disk.misreads > 0) world.votes.forget(this.nodeId);
     world.tell(`${this.address} starts, incarnation ${this.incarnation}`);
     const clock = new ProcessClock(
       world.queue,
@@ -96,7 +99,7 @@ export class SimNode {
     this.clock = clock;
     const transport = new SimTransport(world.network, this.address, this.nodeId, clock);
     this.transport = transport;
-    const { settings, seeds, random, log, checker } = world;
+    const { settings, seeds, random, log, checker, votes } = world;
     const engine = this.disk.open(clock);
     SimLife.boot(
       {
@@ -105,6 +108,7 @@ export class SimNode {
         random,
         log,
         checker,
+        votes,
         clock,
         engine,
         transport,
@@ -218,8 +222,15 @@ export class SimNode {
   /** The process is down: the data folder becomes what it was when it was copied. */
   restoreBackup(): void {
     const { disk, takenAt: _, ...facts } = this.backup!;
+    this.world.votes.forget(this.nodeId);
     this.disk.replace(disk);
     Object.assign(this, facts);
+  }
+
+  /** So large a part of the values on its disk is damaged: what it promised may be among them. */
+  rot(part: number): void {
+    this.world.votes.forget(this.nodeId);
+    this.disk.rot(part);
   }
 
   /** The process is down: the data folder is empty, and the next start makes a new node at the old address. */

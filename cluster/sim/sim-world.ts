@@ -3,6 +3,7 @@ import { hlcToMs } from '../core/hlc.js';
 import type { Log } from '../environment.js';
 import { Checker } from './checker.js';
 import { Gauges } from './gauges.js';
+import { VoteWatch } from './linearizability/vote-watch.js';
 import { LossBudget } from './loss-budget.js';
 import type { Outcome, Request } from './sim-call.js';
 import { EventQueue, WORLD_BEGINS } from './sim-clock.js';
@@ -89,7 +90,8 @@ export class SimWorld {
     const { random, network, checker } = this;
     const log: Log = { info: () => {}, warn: () => {}, error: (_, text) => void this.logged.push(text) };
     const tell = (text: string): void => this.tell(text);
-    const all = { queue, random, network, checker, settings: this.settings, seeds, log, tell };
+    const votes = new VoteWatch(checker);
+    const all = { queue, random, network, checker, votes, settings: this.settings, seeds, log, tell };
     seeds.forEach((address, i) => {
       this.nodes.push(new SimNode(all, address, (i + 1).toString(16).padStart(2, '0').repeat(16)));
     });

@@ -34,7 +34,7 @@ export const diskFaults: readonly Fault[] = [
       const node = loser(world);
       if (node === undefined) return false;
       world.tell(`values on the disk of ${node.address} are damaged`);
-      node.disk.rot(world.random.between(0, 0.5));
+      node.rot(world.random.between(0, 0.5));
       return true;
     },
   },

@@ -52,18 +52,17 @@ export const roundFaults: readonly Fault[] = [
     name: 'restart between two proposers',
     strike(world) {
       const { random, nodes, network } = world;
-      const between = random.pick(nodes);
-      const left = nodes.filter((node) => node !== between && random.chance(0.5));
-      const right = nodes.filter((node) => node !== between && !left.includes(node));
-      world.tell(`only ${between.address} is connected with both of two sides`);
-      for (const a of left) for (const b of right) network.cutBoth(a.address, b.address);
-      for (let restarts = 1 + random.below(3); restarts > 0; restarts--)
-        later(world, 1500, 6000, () => {
-          if (world.calm || !between.running || !world.mayForget(between)) return;
-          between.crash(true);
-          later(world, 10, 200, () => between.start());
-        });
-      later(world, 4000, 8000, () => mend(world, left, right));
+      const [between, sleeper, ...others] = shuffled(random, nodes);
+      world.tell(`${sleeper.address} sleeps, and will be connected with ${between.address} alone`);
+      for (const other of others) network.cutBoth(sleeper.address, other.address);
+      sleeper.freeze();
+      later(world, 2000, 4000, () => {
+        const restarts = !world.calm && between.running && world.mayForget(between);
+        if (restarts) between.crash(true);
+        later(world, 0, 100, () => sleeper.thaw());
+        later(world, 0, 100, () => between.start());
+        later(world, 2000, 5000, () => mend(world, [sleeper], others));
+      });
       return true;
     },
   },

@@ -214,7 +214,7 @@ export const registerMutants: readonly Mutant[] = [
   mutant(
     'reads of the leader alone',
     'what only reads, or compared in vain, is told without asking whether this node still leads',
-    ['proposer pauses in a round', 'pause'],
+    ['partition', 'one-way cut'],
     () =>
       replace<object, [Task], void>(
         Leader.prototype,
@@ -224,8 +224,6 @@ export const registerMutants: readonly Mutant[] = [
             original.call(this, { ...task, confirmed: true });
           },
       ),
-    {},
-    SELDOM_MS,
   ),
   mutant(
     'records of an earlier lease',
