@@ -2,6 +2,7 @@ import { type Level, SERIAL } from '../../core/levels.js';
 import { ANSWER_WITHIN_MS, type BusyClient, count, RETRY_MS, SURELY_NOT } from '../client-habits.js';
 import { dotOf } from '../sight.js';
 import type { Outcome, Request } from '../sim-call.js';
+import { WORLD_BEGINS } from '../sim-clock.js';
 import type { SimNode } from '../sim-node.js';
 import type { SimWorld } from '../sim-world.js';
 import type { Open } from './history.js';
@@ -108,7 +109,9 @@ export class SerialClient implements BusyClient {
   ): void {
     const { checker } = this.world;
     this.steps++;
-    open.answered(answer!);
+    // Swept by a clock that was right, and gone for one that was set back since.
+    const rightNow = WORLD_BEGINS + this.world.queue.now;
+    open.answered({ ...answer!, ranAt: Math.max(answer!.ranAt, rightNow) });
     dots.forEach((dot, i) => void checker.told(changed![i], dot));
     sights.forEach((sight, i) => void checker.saw(wish.keys[i], sight, floors[i]));
     const read = sights.flatMap(({ siblings }) => siblings.slice(0, 1).map(dotOf));
