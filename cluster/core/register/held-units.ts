@@ -45,6 +45,8 @@ export class HeldUnits {
   private readonly bySlot = new Map<number, Held[]>();
   private readonly byEntry = new Map<RecordEntry, Held[]>();
   private readers: Reader[] = [];
+  /** Rows that could not be deleted, and what was kept in them. */
+  private undeleted: { readonly unit: Unit; readonly held: Held }[] = [];
 
   constructor(
     private readonly store: RecordStore,
@@ -89,7 +91,7 @@ export class HeldUnits {
   hold(unit: Unit): void {
     const same = this.openWith(unit);
     if (same === undefined) return this.holdNew(unit);
-    if (compareBallots(same.unit.ballot, unit.ballot) !== 0) this.store.putRow(unitRow(same.unit), null);
+    if (compareBallots(same.unit.ballot, unit.ballot) !== 0) this.deleteRow(same.unit, same);
     same.unit = unit;
     this.look(same);
   }
@@ -149,6 +151,18 @@ export class HeldUnits {
     }
   }
 
+  /** Once the disk writes again: what it did not delete must not be found at a start long after, when nothing tells what came of it. */
+  tidy(): void {
+    const { undeleted } = this;
+    if (undeleted.length === 0 || this.store.writeError !== null) return;
+    this.undeleted = [];
+    for (const { unit, held } of undeleted) {
+      // The disk may have its unit in this row alone.
+      if (this.of(unit.slot).includes(held)) this.undeleted.push({ unit, held });
+      else if (!this.has(unit)) this.deleteRow(unit, held);
+    }
+  }
+
   private look(held: Held): void {
     let missing = 0;
     const waiter = { loaded: () => (--missing === 0 ? this.check(held) : undefined) };
@@ -172,14 +186,17 @@ export class HeldUnits {
   private judge({ keys }: Unit, entries: readonly RecordEntry[]): 'chosen' | 'orphan' | 'unknown' {
     const { store } = this;
     let isOrphan = false;
+    let isVoid = true;
     for (let i = 0; i < entries.length; i++) {
       const { writer, hlc, record, db } = keys[i];
       const context = entries[i].record?.context ?? NO_CONTEXT;
-      // What was flushed has nothing left to be settled.
-      if (seenOf(context, writer) >= hlc || store.admit(db, record) === null) return 'chosen';
+      if (seenOf(context, writer) >= hlc) return 'chosen';
       if (knowsMoreSerial(context, record.context, store.writers)) isOrphan = true;
+      if (store.admit(db, record) !== null) isVoid = false;
     }
-    return isOrphan ? 'orphan' : 'unknown';
+    if (isOrphan) return 'orphan';
+    // All of it was flushed: nothing is left to be settled.
+    return isVoid ? 'chosen' : 'unknown';
   }
 
   private settle(held: Held): void {
@@ -187,16 +204,29 @@ export class HeldUnits {
     const { unit, entries } = held;
     for (let i = 0; i < entries.length; i++)
       if (applyRecord(this.store, entries[i], unit.keys[i].record) && held.led) this.replicate(entries[i]);
-    let seq = 0;
-    for (const { dirtySeq } of entries) if (dirtySeq > seq) seq = dirtySeq;
-    // The unit's row is deleted when the data rows are in the log, and not with them: groups of rows may go before those of records.
-    if (seq <= this.store.committedSeq) this.putAway(held);
-    else
-      this.store.whenOver(seq, (error) => {
-        if (error === null) this.putAway(held);
-        else this.reopen(held);
-      });
+    this.whenKept(entries, (isKept) => {
+      if (isKept) this.putAway(held);
+      else this.reopen(held);
+    });
     this.release(held, true);
+  }
+
+  /**
+   * Runs when the data rows are in the log. The unit's row is deleted then, and not with them: groups of rows may go before those of
+   * records.
+   */
+  private whenKept(entries: readonly RecordEntry[], run: (isKept: boolean) => void): void {
+    const { store } = this;
+    const groups = new Set<number>();
+    for (const { dirtySeq } of entries) if (dirtySeq > store.committedSeq) groups.add(dirtySeq);
+    if (groups.size === 0) return run(true);
+    let left = groups.size;
+    let isKept = true;
+    for (const seq of groups)
+      store.whenOver(seq, (error) => {
+        if (error !== null) isKept = false;
+        if (--left === 0) run(isKept);
+      });
   }
 
   private drop(held: Held): void {
@@ -207,7 +237,7 @@ export class HeldUnits {
 
   private putAway(held: Held): void {
     const { unit, entries } = held;
-    this.store.putRow(unitRow(unit), null);
+    this.deleteRow(unit, held);
     takeOut(this.bySlot, unit.slot, held);
     for (const entry of entries) {
       takeOut(this.byEntry, entry, held);
@@ -215,11 +245,19 @@ export class HeldUnits {
     }
   }
 
+  private deleteRow(unit: Unit, held: Held): void {
+    const seq = this.store.putRow(unitRow(unit), null);
+    this.store.whenOver(seq, (error) => {
+      if (error !== null) this.undeleted.push({ unit, held });
+    });
+  }
+
   /** The disk has not taken it: it still says what it said, and so do we. */
   private reopen(held: Held): void {
     held.open = true;
     for (const entry of held.entries) entry.unsettled = true;
-    this.look(held);
+    // What this node has led would be put again at once, and again while the disk is full: `lookAgain` does it.
+    if (!held.led) this.look(held);
   }
 
   private release({ unit, entries }: Held, chosen: boolean): void {

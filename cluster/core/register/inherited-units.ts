@@ -45,12 +45,10 @@ export function adoptable(
   store: RecordStore,
 ): readonly UnitKey[] {
   const contexts = entries.map(({ record }) => record?.context ?? []);
-  const unseen = keys.filter(
-    ({ writer, hlc, db, record }, i) => seenOf(contexts[i], writer) < hlc && store.admit(db, record) !== null,
-  );
+  const unseen = keys.filter(({ writer, hlc }, i) => seenOf(contexts[i], writer) < hlc);
   const isOrphan =
     unseen.length === keys.length &&
     keys.some(({ record }, i) => knowsMoreSerial(contexts[i], record.context, store.writers));
   // Otherwise it was chosen, or may have been; and if it was not, it is now, as nothing has come between.
-  return isOrphan ? [] : unseen;
+  return isOrphan ? [] : unseen.filter(({ db, record }) => store.admit(db, record) !== null);
 }

@@ -162,6 +162,7 @@ export class Registers implements SerialOperations {
 
   tick(_: number, elapsedMs: number): void {
     this.held.expire(elapsedMs - this.options.requestTimeout());
+    this.held.tidy();
     this.settleOld(elapsedMs);
     for (const leader of this.leaders.values()) leader.tick(elapsedMs);
   }
