@@ -1,5 +1,6 @@
 import type { KeyRecord } from '../../storage/record.js';
 import type { RecordObserver } from '../../storage/record-observer.js';
+import { SingleRecord } from '../../storage/single-record.js';
 import type { Clock, Log } from '../environment.js';
 
 /** One line so often, however many keys there are. */
@@ -31,7 +32,8 @@ export class SiblingWatch implements RecordObserver {
   ) {}
 
   changed(db: number, slot: number, hash: number, before: KeyRecord | null, after: KeyRecord | null): void {
-    if (after !== null && after.siblings.length > 1) this.look(db, slot, before, after);
+    const isSimple = after === null || after instanceof SingleRecord;
+    if (!isSimple && after.siblings.length > 1) this.look(db, slot, before, after);
     this.next.changed(db, slot, hash, before, after);
   }
 
