@@ -3,6 +3,8 @@ import type { AntiEntropy } from '../cluster/core/anti-entropy/anti-entropy.js';
 import type { DamagedRecords } from '../cluster/core/damaged-records.js';
 import type { Handoff } from '../cluster/core/handoff.js';
 import type { Reaper } from '../cluster/core/reaper.js';
+import type { RegisterMemory } from '../cluster/core/register/memory.js';
+import type { Registers } from '../cluster/core/register/registers.js';
 import type { SiblingWatch } from '../cluster/core/sibling-watch.js';
 import type { Sweeper } from '../cluster/core/sweeper.js';
 import type { Node } from '../cluster/node.js';
@@ -29,6 +31,8 @@ export interface InfoSources {
   readonly reaper: Reaper;
   readonly damaged: DamagedRecords;
   readonly repair: AntiEntropy;
+  readonly registers: Registers;
+  readonly memory: RegisterMemory;
   readonly quarantine: Quarantine;
   readonly transport: Counters;
   readonly nodeId: string;
@@ -208,6 +212,8 @@ function ringkv({
   reaper,
   damaged,
   repair,
+  registers,
+  memory,
   quarantine,
   transport,
 }: InfoSources): InfoFields {
@@ -239,6 +245,9 @@ function ringkv({
     quarantined: quarantine.rows,
     quarantined_bytes: quarantine.bytes,
     ...prefixed('siblings', { ...server.policies.counters, ...siblings.counters }),
+    ...prefixed('registers', registers.counters),
+    registers_unsettled: registers.held.size,
+    registers_memory_complete: memory.complete ? 1 : 0,
     ...prefixed('tombstones', reaper.counters),
     ...(node.ready ? prefixed('repair', repair.totals()) : {}),
     ...prefixed('bus', transport),

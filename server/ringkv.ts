@@ -200,6 +200,8 @@ async function assemble(
         reaper: cluster.reaper,
         damaged: cluster.damaged,
         repair: cluster.repair,
+        registers: cluster.registers,
+        memory: cluster.memory,
         quarantine: cluster.quarantine,
         transport: transport.counters,
         nodeId: folder.nodeId,
