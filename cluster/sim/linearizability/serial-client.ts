@@ -15,7 +15,7 @@ export interface SerialHabits {
   readonly level: Level;
   /** Every step has to succeed. */
   readonly reliable: boolean;
-  /** It finds what plain clients were told is written, before it began. */
+  /** It finds whatever plain clients were told is written before it began. */
   readonly fresh: boolean;
 }
 
