@@ -25,7 +25,7 @@ import { proposerName } from './core/register/ballot.js';
 import { RegisterMemory } from './core/register/memory.js';
 import { forgetMemory } from './core/register/register-rows.js';
 import { Registers } from './core/register/registers.js';
-import { SerialName, serialTwin } from './core/register/serial-names.js';
+import { SerialNames, serialWriterId } from './core/register/serial-names.js';
 import { SiblingWatch } from './core/sibling-watch.js';
 import { Sweeper } from './core/sweeper.js';
 import { digestA, digestB } from './core/version.js';
@@ -241,7 +241,7 @@ export class Assembly {
       },
     });
     this.node.addPart(this.memory);
-    const freshSerial = () => this.writers.index(serialTwin(writerId(randomId(random), 0)));
+    const freshSerial = () => this.writers.index(serialWriterId(randomId(random), 0));
     this.registers = new Registers({
       store: this.store,
       topology,
@@ -250,7 +250,7 @@ export class Assembly {
       random,
       log,
       hlc: this.hlc,
-      name: new SerialName(this.writers.index(serialTwin(writerId(nodeId, incarnation))), freshSerial),
+      names: new SerialNames(this.writers.index(serialWriterId(nodeId, world.life)), freshSerial),
       proposer: proposerName(nodeId, world.life),
       firstRequest: world.firstRequest,
       requestTimeout: settings.requestTimeout,

@@ -32,8 +32,8 @@ export interface CoordinatorOptions {
 /** Where operations go that are linearizable: `register/`. */
 export interface SerialOperations {
   begin(operation: Operation): void;
-  /** The name of the versions that operations make there. */
-  readonly writer: number;
+  /** The name of the versions that operations make there of this key. */
+  writerOf(db: number, key: string): number;
   /** The operation that runs there has made a new record of its `index`th key. */
   write(index: number, record: KeyRecord): void;
 }
@@ -195,8 +195,8 @@ export class Coordinator {
   }
 
   private writerOf(operation: Operation, index: number): number {
-    const { entry, slot } = operation.places[index];
-    if (entry === undefined) return this.registers!.writer;
+    const { entry, slot, db, key } = operation.places[index];
+    if (entry === undefined) return this.registers!.writerOf(db, key);
     return this.own.name(this.topology().isHome[slot] === 1);
   }
 

@@ -7,7 +7,7 @@ import { highestHlc, supersede } from '../version.js';
 import { Batch, type Task } from './batch.js';
 import type { LeaderWorld } from './leader-world.js';
 import { AcceptorBench, SLOT } from './register.test-support.js';
-import { SerialName } from './serial-names.js';
+import { SerialNames } from './serial-names.js';
 
 const NOW = Date.UTC(2026, 0, 1);
 const MAX_DRIFT = 500;
@@ -51,7 +51,10 @@ let running: Operation;
 function write(index: number, value: string): void {
   const record = running.record(index);
   const hlc = world.hlc.next(NOW, highestHlc(record));
-  batch.write(index, supersede(record, world.name.writer, hlc, STRING, value, 0, bench.writers));
+  batch.write(
+    index,
+    supersede(record, world.names.of(0, running.places[index].key), hlc, STRING, value, 0, bench.writers),
+  );
 }
 
 beforeEach(() => {
@@ -61,7 +64,7 @@ beforeEach(() => {
   world = {
     store: bench.store,
     hlc: new HybridClock(0, () => MAX_DRIFT),
-    name: new SerialName(bench.serial, () => bench.otherSerial),
+    names: new SerialNames(bench.serial, () => bench.otherSerial),
     now: () => NOW,
     elapsedMs: () => elapsed,
     runs: (_: Batch, operation: Operation) => {

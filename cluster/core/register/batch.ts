@@ -18,15 +18,15 @@ export interface Task {
   confirmed: boolean;
 }
 
-const TOO_FAR_AHEAD =
-  "NOQUORUM the key's newest version is further ahead of this node's clock than max-clock-drift; the write was not applied";
+const TOO_FAR_AHEAD = "the key's newest version is further ahead of this node's clock than max-clock-drift";
 /** What one unit carries, about, in bytes: operations behind it go in the next round. */
 const UNIT_BYTES = 1 << 20;
 /** A key of a unit beside its name and its payloads, about: dots, context, lengths. */
 const UNIT_KEY_BYTES = 100;
 /** A frame between nodes is a little longer: a value of the largest size still fits. */
 const MAX_UNIT_BYTES = 516 * (1 << 20);
-const TOO_LATE = 'NOQUORUM its turn did not come in time';
+/** Numbers in the context of a record that is written once more: half of what the format has room for, and too many by far. */
+const MAX_CONTEXT = 1 << 16;
 
 /**
  * Operations that run one after the other on the records a leader holds, each on what those before it have made. Nothing they write is seen
@@ -74,7 +74,7 @@ export class Batch {
   write(index: number, record: KeyRecord): void {
     const { task } = this.running!;
     const { db, key } = task.entries[index];
-    const { writer } = this.world.name;
+    const writer = this.world.names.of(db, key);
     const hlc = seenOf(record.context, writer);
     this.propose(task.entries[index], { db, key, record, writer, hlc });
     task.operation.places[index].found = record;
@@ -115,15 +115,16 @@ export class Batch {
    * it later without having seen this unit, and an orphan that rests on what is long gone is known for one.
    */
   private touch(entry: RecordEntry): void {
-    const { name, hlc, now, store } = this.world;
+    const { names, hlc, now, store } = this.world;
     const { db, key } = entry;
+    const writer = names.of(db, key);
     const record = entry.record ?? null;
     const reading = hlc.next(now(), highestHlc(record));
     const touched =
       record === null
-        ? supersede(null, name.writer, reading, TOMBSTONE, '', 0, store.writers)
-        : witnessed(record, name.writer, reading, store.writers);
-    this.propose(entry, { db, key, record: touched, writer: name.writer, hlc: reading });
+        ? supersede(null, writer, reading, TOMBSTONE, '', 0, store.writers)
+        : witnessed(record, writer, reading, store.writers);
+    this.propose(entry, { db, key, record: touched, writer, hlc: reading });
   }
 
   private propose(entry: RecordEntry, unitKey: UnitKey): void {
@@ -133,12 +134,20 @@ export class Batch {
   }
 
   private refusal({ operation, entries }: Task): string | null {
+    const reason = this.hindrance(operation, entries);
+    if (reason === null) return null;
+    return `NOQUORUM ${reason}; ${operation.isWrite ? 'the write was not applied' : 'nothing was read'}`;
+  }
+
+  private hindrance({ deadline }: Operation, entries: readonly RecordEntry[]): string | null {
     const { world } = this;
-    if (operation.deadline <= world.elapsedMs())
-      return `${TOO_LATE}; ${operation.isWrite ? 'the write was not applied' : 'nothing was read'}`;
+    if (deadline <= world.elapsedMs()) return 'its turn did not come in time';
     const now = world.now();
-    for (const entry of entries)
-      if (!world.hlc.observe(highestHlc(entry.record ?? null), now)) return TOO_FAR_AHEAD;
+    for (const { record } of entries) {
+      if (record == null) continue;
+      if (record.context.length >= MAX_CONTEXT) return 'the key has been written under too many names';
+      if (!world.hlc.observe(highestHlc(record), now)) return TOO_FAR_AHEAD;
+    }
     return null;
   }
 

@@ -7,7 +7,7 @@ import type { Acceptor } from './acceptor.js';
 import type { Ballot } from './ballot.js';
 import type { Batch, Task } from './batch.js';
 import type { Leader } from './leader.js';
-import type { SerialName } from './serial-names.js';
+import type { SerialNames } from './serial-names.js';
 import type { Unit } from './unit.js';
 
 /** What the leaders of one node share, and what they do to the world (`registers.ts`). */
@@ -15,7 +15,7 @@ export interface LeaderWorld {
   readonly store: RecordStore;
   readonly acceptor: Acceptor;
   readonly hlc: HybridClock;
-  readonly name: SerialName;
+  readonly names: SerialNames;
   /** In this node's ballots. */
   readonly proposer: string;
   topology(): Topology;

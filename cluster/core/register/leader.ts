@@ -27,8 +27,10 @@ import type { Unit, UnitKey } from './unit.js';
 
 const TOO_LARGE =
   'NOQUORUM what would be written at once is too large for a message between nodes; the write was not applied';
-/** Who has lost its lease so often in a row leaves the others a while, ms. */
+/** Who has lost its lease some times in a row leaves the others a while, ms. */
 const BACKOFF_MS = 40;
+/** After so long with one lease earlier losses do not count, ms. */
+const STEADY_MS = 1000;
 
 /** Operations wait so long for replicas that are there and do not vote yet, ms. */
 const PATIENCE_MS = 1500;
@@ -60,6 +62,7 @@ export class Leader {
   private round: Round | null = null;
   private loading = false;
   private readonly doubts = new Doubts();
+  private leaseSinceMs = 0;
   private lostInRow = 0;
   private notBefore = 0;
 
@@ -143,9 +146,9 @@ export class Leader {
 
   private askEnds(ask: Ask): void {
     const { world } = this;
-    this.lostInRow = 0;
     if (this.lease === 0) {
       this.lease = world.takeLease();
+      this.leaseSinceMs = world.elapsedMs();
       this.trustEpoch = world.topology().trustEpoch;
     }
     for (const { units } of ask.answers.values()) for (const unit of units) this.inherit(unit);
@@ -296,7 +299,7 @@ export class Leader {
   /** Our own acceptor does not take it: nobody has been asked, so nothing has happened. */
   private refusedHere(round: Round, { vote, promised }: Vote): void {
     this.endRound();
-    this.world.name.orphaned(round.unit.keys[0].writer);
+    this.world.names.orphaned(round.unit.keys);
     this.queue.unshift(...round.tasks);
     if (vote === 'no') return this.lose(promised);
     this.hesitate('NOQUORUM this home replica may not vote now');
@@ -314,7 +317,7 @@ export class Leader {
     if (vote === 'none') {
       round.failed.add(peer);
       // Whether our own disk has it nobody knows.
-      if (peer === this.world.self()) this.world.name.orphaned(round.unit.keys[0].writer);
+      if (peer === this.world.self()) this.world.names.orphaned(round.unit.keys);
     } else {
       round.failed.delete(peer);
       round.yes.add(peer);
@@ -372,7 +375,7 @@ export class Leader {
 
   /** What came of a unit that this node holds. */
   resolved(unit: Unit, chosen: boolean): void {
-    if (!chosen) for (const { writer } of unit.keys) this.world.name.orphaned(writer);
+    if (!chosen) this.world.names.orphaned(unit.keys);
     const tasks = this.doubts.take(unit);
     if (tasks.length === 0) return;
     if (chosen) for (const task of tasks) this.world.end(task, null);
@@ -393,6 +396,7 @@ export class Leader {
   /** Some times a second: what nobody waits for any more ends, what was lost on its way is sent again. */
   tick(now: number): void {
     this.expire(now);
+    if (this.lease !== 0 && now - this.leaseSinceMs > STEADY_MS) this.lostInRow = 0;
     const tooOld = now - Math.min(this.world.requestTimeout(), ROUND_LIFE_MS);
     const { startedMs } = this.round ?? this.asking;
     if (startedMs < tooOld) this.lose(NO_BALLOT);

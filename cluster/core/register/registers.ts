@@ -19,7 +19,7 @@ import { Leader } from './leader.js';
 import type { LeaderWorld } from './leader-world.js';
 import type { SavedRegisters } from './register-rows.js';
 import { RegisterWire } from './register-wire.js';
-import type { SerialName } from './serial-names.js';
+import type { SerialNames } from './serial-names.js';
 import { encodeUnit, type Unit } from './unit.js';
 
 const NOT_HOME =
@@ -39,7 +39,7 @@ export interface RegistersOptions {
   readonly random: Random;
   readonly log: Log;
   readonly hlc: HybridClock;
-  readonly name: SerialName;
+  readonly names: SerialNames;
   readonly proposer: string;
   readonly firstRequest: number;
   /** ms */
@@ -121,8 +121,8 @@ export class Registers implements SerialOperations {
     this.plan(leader);
   }
 
-  get writer(): number {
-    return this.options.name.writer;
+  writerOf(db: number, key: string): number {
+    return this.options.names.of(db, key);
   }
 
   /** Called by an operation of ours that runs. */
@@ -291,7 +291,7 @@ export class Registers implements SerialOperations {
       store,
       acceptor: this.acceptor,
       hlc: options.hlc,
-      name: options.name,
+      names: options.names,
       proposer: options.proposer,
       topology: options.topology,
       self: () => options.topology().self,

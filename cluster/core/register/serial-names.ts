@@ -1,5 +1,6 @@
-import type { WriterTable } from '../../../storage/writers.js';
+import { type WriterTable, writerId } from '../../../storage/writers.js';
 import { seenOf } from '../version.js';
+import type { UnitKey } from './unit.js';
 
 /** In the first byte of a writer's incarnation: its versions are made by rounds of registers. */
 const MARK = 0x80;
@@ -10,6 +11,11 @@ const INCARNATION_AT = 16;
 export function serialTwin(id: string): string {
   const first = String.fromCharCode(id.charCodeAt(INCARNATION_AT) | MARK);
   return id.slice(0, INCARNATION_AT) + first + id.slice(INCARNATION_AT + 1);
+}
+
+/** The common name of a node (32 hex digits) in one of its lives; after 32,768 of them they begin anew. */
+export function serialWriterId(nodeId: string, life: number): string {
+  return serialTwin(writerId(nodeId, life & 0x7fff));
 }
 
 export function isSerial(writers: WriterTable, writer: number): boolean {
@@ -27,27 +33,38 @@ export function knowsMoreSerial(
   return false;
 }
 
+/** Single keys that have names of their own at most: beyond it all get a new common one. */
+const MAX_OWN_NAMES = 10_000;
+
 /**
- * The name for this node's serial versions. A version claims to have seen all earlier ones of its writer, so all that were made under one
- * name must have been chosen: when a unit turns out to be an orphan, its name has been used for the last time.
+ * The names for this node's serial versions. A version claims to have seen all earlier ones of its writer, so all that were made of a key under
+ * one name must have been chosen: when a unit turns out to be an orphan, its names have been used for the last time for its keys. Others go
+ * on under the common name: each that a key was ever written under stays in its context.
+ *
+ * The common name is one of this start of the node: what was an orphan before it is not known any more.
  */
-export class SerialName {
-  private present: number;
+export class SerialNames {
+  private readonly own = new Map<string, number>();
 
   constructor(
-    first: number,
+    private common: number,
     /** A serial writer nobody has ever been. */
     private readonly fresh: () => number,
-  ) {
-    this.present = first;
+  ) {}
+
+  of(db: number, key: string): number {
+    if (this.own.size === 0) return this.common;
+    return this.own.get(`${db} ${key}`) ?? this.common;
   }
 
-  get writer(): number {
-    return this.present;
-  }
-
-  /** A version under this name was not chosen, or is not known to have been kept. */
-  orphaned(writer: number): void {
-    if (writer === this.present) this.present = this.fresh();
+  /** These versions were not chosen, or are not known to have been kept. */
+  orphaned(versions: readonly Pick<UnitKey, 'db' | 'key' | 'writer'>[]): void {
+    for (const { db, key, writer } of versions) {
+      if (this.of(db, key) !== writer) continue;
+      if (this.own.size >= MAX_OWN_NAMES) {
+        this.own.clear();
+        this.common = this.fresh();
+      } else this.own.set(`${db} ${key}`, this.fresh());
+    }
   }
 }
