@@ -55,10 +55,13 @@ export class SharedBank implements SharedObject {
     const keys = [this.accounts[from], this.accounts[to]];
     const amount = 1 + actor.random.below(MOST);
     await actor.caller.connected();
+    const { connection } = actor.caller;
     const [watched] = await outcome(actor, [['WATCH', ...keys]]);
     if (actor.tally.note(watched) !== 'answered') return;
     const reply = await this.read(actor, keys);
     const balances = reply === undefined ? [null, null] : seen(reply).saw!;
+    // Another connection watches nothing.
+    if (actor.caller.connection !== connection) return;
     if (balances.includes(null) || Number(balances[0]) < amount) {
       await outcome(actor, [['UNWATCH']]);
       return;

@@ -12,7 +12,7 @@ import type { Actor, SharedObject } from './shared-object.js';
 import { Tally } from './tally.js';
 
 /** Acts on one object; then a new one takes its place, so that every history can be judged. */
-const ACTS = 400;
+const ACTS = 150;
 const LONGEST_THOUGHT_MS = 20;
 const LOCK_MS = 2000;
 
@@ -99,6 +99,7 @@ export class Campaign {
     const work = async (actor: Actor): Promise<void> => {
       while (!this.stopped) {
         if (++acts % ACTS === 0) renew();
+        actor.caller.moveOn();
         await object.act(actor);
         await pause(actor.random.below(LONGEST_THOUGHT_MS));
       }

@@ -29,6 +29,7 @@ export class LockFight {
   async fight(actor: Actor): Promise<void> {
     while (!this.stopped) {
       const { caller, random } = actor;
+      caller.moveOn();
       await caller.connected();
       const id = actor.unique();
       const asked = performance.now();
