@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { STRING, TOMBSTONE } from '../../../storage/record.js';
+import { makeRecord, STRING, TOMBSTONE } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { HybridClock, hlcFromMs } from '../hlc.js';
 import { Operation } from '../operation.js';
@@ -227,6 +227,17 @@ describe('what is not run', () => {
     const ahead = sets('2', A);
     run([ahead, sets('2', B)]);
     expect(refused).toEqual([expect.stringContaining('further ahead of this node')]);
+    expect(proposed()).toEqual({ [B]: '2' });
+  });
+
+  it('is one whose key has been written under more names than a record has room for', () => {
+    const crowd: number[] = [];
+    for (let i = 0; i < 1 << 15; i++)
+      crowd.push(bench.writers.index(`${i.toString(16).padStart(16, '0')}\x80\0`), 1);
+    bench.put(A, makeRecord(crowd, []));
+    bench.put(B, makeRecord(crowd.slice(2), []));
+    run([sets('2', A), sets('2', B)]);
+    expect(refused).toEqual([expect.stringMatching(/under too many names; the write was not applied$/)]);
     expect(proposed()).toEqual({ [B]: '2' });
   });
 
