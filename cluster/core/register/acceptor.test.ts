@@ -170,7 +170,7 @@ describe('a proposal', () => {
 
 describe('who may not vote', () => {
   it('has no vote, promises nothing and holds nothing', () => {
-    bench.mayVote = false;
+    bench.mayVote = () => false;
     expect(bench.prepare(ballot(3))).toEqual([NONE]);
     expect(bench.accept(unit(3))).toEqual([NONE]);
     expect(bench.held.size).toBe(0);

@@ -98,16 +98,18 @@ export class Acceptor {
     else done(kept ? { vote: 'yes', promised: nextBallot(accepted) } : NO_VOTE);
   }
 
-  /** Nothing below this is promised or accepted any more, and the unit is kept: another acceptor's memory in place of one that was lost. */
-  adopt(slot: number, ballot: Ballot, units: readonly Unit[]): void {
+  /**
+   * Nothing below this is promised or accepted any more, and the units are kept: another acceptor's memory in place of one that was lost.
+   * Returns the number of the group commit that carries it. May be repeated, if that fails.
+   */
+  adopt(slot: number, ballot: Ballot, units: readonly Unit[]): number {
     const promised = this.promiseOf(slot);
     if (compareBallots(ballot, promised.ballot) > 0) promised.ballot = ballot;
-    this.store.putSynced(promiseRow(slot), promiseValue(promised.ballot));
     for (const unit of units) {
-      if (this.held.has(unit)) continue;
       this.store.putSynced(unitRow(unit), checked(encodeUnit(unit, this.store.writers)));
-      this.held.hold(unit);
+      if (!this.held.has(unit)) this.held.hold(unit);
     }
+    return this.store.putSynced(promiseRow(slot), promiseValue(promised.ballot));
   }
 
   private promiseOf(slot: number): Promised {

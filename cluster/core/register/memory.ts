@@ -33,6 +33,12 @@ export interface MemoryOptions {
   readonly repairWith: (peer: number, done: (failure: string | null) => void) => void;
 }
 
+interface ToldSlot {
+  readonly slot: number;
+  readonly promised: Ballot;
+  readonly units: readonly Unit[];
+}
+
 /** What a member has told a node that is without its memory. */
 interface Told {
   /** There is nothing that this node could have forgotten of what it did together with the member. */
@@ -72,6 +78,8 @@ export class RegisterMemory {
   private knownEmpty = new Set<number>();
   private nextRequest: number;
   private isSaving = false;
+  /** Set when enough is known and has yet to be on the disk: members that are without memory themselves. */
+  private ready: readonly number[] | undefined;
   private sharing: readonly number[] | undefined;
   private startedMs: number | undefined;
   private mayTakeOver = false;
@@ -97,7 +105,8 @@ export class RegisterMemory {
     this.mayTakeOver = elapsedMs - this.startedMs > WAIT_MS;
     if (this.complete || this.isSaving) return;
     const peers = this.peers();
-    if (peers.length === 0) return this.becomeWhole(peers);
+    if (peers.length === 0) this.ready = peers;
+    if (this.ready !== undefined) return this.becomeWhole(this.ready);
     const { alive } = this.options.topology();
     for (const peer of peers) {
       if (alive[peer] === 0) continue;
@@ -148,7 +157,7 @@ export class RegisterMemory {
     out.u8(Message.RegistersTold);
     out.u32(request);
     out.u8(!this.whole || this.knownEmpty.has(peer) ? 1 : 0);
-    out.u8(this.whole ? 1 : 0);
+    out.u8(this.complete ? 1 : 0);
     out.u16(next);
     out.u16(slots.length);
     for (const { slot, promised, units } of slots) {
@@ -196,20 +205,30 @@ export class RegisterMemory {
     if (told === undefined || told.request !== request || next <= told.from) return true;
     if (fresh) told.fresh = true;
     told.whole = whole;
-    if (this.mayTakeOver) {
-      for (const { slot, promised, units } of slots) this.options.acceptor().adopt(slot, promised, units);
-      told.from = next;
-      told.askedMs = Number.NEGATIVE_INFINITY;
-    }
+    if (this.mayTakeOver) this.takeOver(told, slots, next);
     const peers = this.peers();
     // Nobody has ever voted for anything together with this node: the cluster is new.
-    if (!this.whole && peers.every((other) => this.told.get(other)?.fresh === true)) this.becomeWhole(peers);
+    if (!this.whole && !this.isSaving && peers.every((other) => this.told.get(other)?.fresh === true))
+      this.becomeWhole(peers);
     return true;
   }
 
-  private readSlots(body: FrameReader): { slot: number; promised: Ballot; units: Unit[] }[] | undefined {
+  /** What the disk does not take is asked for again. */
+  private takeOver(told: Told, slots: readonly ToldSlot[], next: number): void {
+    let seq = 0;
+    for (const { slot, promised, units } of slots) seq = this.options.acceptor().adopt(slot, promised, units);
+    const taken = (error: Error | null): void => {
+      if (error !== null || next <= told.from) return;
+      told.from = next;
+      told.askedMs = Number.NEGATIVE_INFINITY;
+    };
+    if (seq === 0) taken(null);
+    else this.options.store.whenOver(seq, taken);
+  }
+
+  private readSlots(body: FrameReader): ToldSlot[] | undefined {
     const { writers } = this.options.store;
-    const slots: { slot: number; promised: Ballot; units: Unit[] }[] = [];
+    const slots: ToldSlot[] = [];
     const count = body.u16();
     for (let i = 0; i < count; i++) {
       const slot = body.u16();
@@ -266,6 +285,8 @@ export class RegisterMemory {
   /** `empty`: members that are without memory themselves. */
   private becomeWhole(empty: readonly number[]): void {
     const { store, log } = this.options;
+    this.ready = empty;
+    if (store.writeError !== null) return;
     const seq = store.putSynced(MEMORY_ROW, WHOLE);
     this.isSaving = true;
     store.whenOver(seq, (error) => {

@@ -36,7 +36,7 @@ export class AcceptorBench {
   /** Keys that had to be sent to the other homes. */
   readonly spread: string[] = [];
   elapsed = 0;
-  mayVote = true;
+  mayVote: (slot: number) => boolean = () => true;
   isHopeless = false;
 
   constructor(readonly disk = new StoreBench()) {
@@ -55,7 +55,7 @@ export class AcceptorBench {
     );
     store.onUnsettledPut = (entry) => this.held.changed(entry);
     store.whenRecordSettles = (entry, run) => this.held.whenSettled(entry, run);
-    this.acceptor = new Acceptor(store, this.held, () => this.mayVote);
+    this.acceptor = new Acceptor(store, this.held, (slot) => this.mayVote(slot));
   }
 
   private serialWriter(digit: string): number {
