@@ -258,6 +258,7 @@ export class Assembly {
       plan: () => turn.plan(),
       spread: (entry) => this.node.coordinator.groups.spread(entry),
       mayVote: (slot) => this.memory.mayVote(slot),
+      doubt: (slot) => this.memory.doubt(slot),
     });
     this.node.coordinator.registers = this.registers;
     this.node.addPart(this.registers);

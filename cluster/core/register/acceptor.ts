@@ -45,13 +45,16 @@ export class Acceptor {
     private readonly mayVote: (slot: number) => boolean,
   ) {}
 
-  /** Takes over what the disk remembers. */
-  restore({ promises, units }: SavedRegisters): void {
+  /** Takes over what the disk remembers. Returns slots with units that this program cannot read. */
+  restore({ promises, units }: SavedRegisters): Set<number> {
+    const unread = new Set<number>();
     for (const [slot, ballot] of promises) this.promises.set(slot, { ...UNPROMISED, ballot, safe: ballot });
     for (const { slot, ballot, bytes } of units) {
       const unit = decodeUnit(bytes, slot, ballot, this.store.writers);
       if (unit !== undefined) this.held.hold(unit);
+      else unread.add(slot);
     }
+    return unread;
   }
 
   promised(slot: number): Ballot {

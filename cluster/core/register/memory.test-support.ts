@@ -44,7 +44,7 @@ export class MemoryNode {
       repairWith: (peer, end) => void this.comparing.push({ peer, end }),
     });
     bench.mayVote = (slot) => this.memory.mayVote(slot);
-    bench.acceptor.restore(saved);
+    for (const slot of bench.acceptor.restore(saved)) this.memory.doubt(slot);
   }
 
   /** All comparisons end, with `failure` in vain; with whom they were. */

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { checked } from '../../../storage/checked-row.js';
 import { NO_BALLOT } from './ballot.js';
 import { type Flying, type MemoryNode, MemoryRing } from './memory.test-support.js';
 import { AcceptorBench, ballot, SLOT } from './register.test-support.js';
@@ -234,10 +235,10 @@ it('of five replicas, three that remember are enough', () => {
 
 describe('a node with a damaged row', () => {
   let damaged: MemoryNode;
-  function damage(row: Buffer): void {
+  function damage(row: Buffer, value: Buffer = Buffer.from('rubbish')): void {
     const { bench } = ring.nodes[0];
     const batch = bench.disk.engine.batch();
-    batch.put(row, Buffer.from('rubbish'));
+    batch.put(row, value);
     batch.write(true, () => {});
     bench.disk.settle();
     ring.comesBack(0, new AcceptorBench(bench.disk));
@@ -260,6 +261,17 @@ describe('a node with a damaged row', () => {
     ring.deliver();
     expect(ring.votes()).toEqual([true, true, true]);
     expect(damaged.bench.acceptor.promised(SLOT)).toEqual(ballot(6));
+    expect(damaged.bench.held.of(SLOT)).toHaveLength(1);
+  });
+
+  it('that was written whole, but that it cannot read, is as damaged as others', () => {
+    const row = unitRow({ slot: SLOT, ballot: ballot(5) });
+    damage(row, checked(Buffer.from('of another program')));
+    expect([damaged.memory.mayVote(SLOT), damaged.memory.mayVote(SLOT + 1)]).toEqual([false, true]);
+    ring.pass(WAIT + 2500);
+    damaged.compared();
+    ring.deliver();
+    expect(ring.votes()).toEqual([true, true, true]);
     expect(damaged.bench.held.of(SLOT)).toHaveLength(1);
   });
 

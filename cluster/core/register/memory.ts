@@ -95,6 +95,11 @@ export class RegisterMemory {
     return this.regained?.[slot] === 1;
   }
 
+  /** At the start: something of that slot cannot be read. */
+  doubt(slot: number): void {
+    this.unsure.add(slot);
+  }
+
   /** Everything is remembered, as far as this node knows. */
   get complete(): boolean {
     return this.whole && this.unsure.size === 0;

@@ -10,6 +10,7 @@ import type { WriterTable } from '../../../storage/writers.js';
 import { Message } from '../../messages.js';
 import type { FrameReader } from '../../transport/frame-reader.js';
 import type { Transport } from '../../transport.js';
+import { slotOf } from '../slot.js';
 import { digestA, digestB } from '../version.js';
 import type { Vote } from './acceptor.js';
 import { type Ballot, readBallot, writeBallot } from './ballot.js';
@@ -76,7 +77,8 @@ export class RegisterWire {
     const keys: AskedKey[] = [];
     for (let i = 0; i < count && body.ok; i++)
       keys.push({ db: body.u8(), key: body.latin1(), a: body.u32(), b: body.u32() });
-    return body.finished && ballot !== undefined ? { request, slot, ballot, keys } : undefined;
+    const isWhole = body.finished && keys.every(({ key }) => slotOf(key) === slot);
+    return isWhole && ballot !== undefined ? { request, slot, ballot, keys } : undefined;
   }
 
   /** With a yes: the units held, and the records of these entries that differ from what was asked with. */

@@ -50,6 +50,8 @@ export interface RegistersOptions {
   /** The entry's record, put in this turn, has to go to the key's other home replicas. */
   readonly spread: (entry: RecordEntry) => void;
   readonly mayVote: (slot: number) => boolean;
+  /** Something that was saved of that slot cannot be read. */
+  readonly doubt: (slot: number) => void;
 }
 
 /**
@@ -87,7 +89,7 @@ export class Registers implements SerialOperations {
     store.whenRecordSettles = (entry, run) => this.held.whenSettled(entry, run);
     this.acceptor = new Acceptor(store, this.held, options.mayVote);
     this.world = this.makeWorld();
-    this.acceptor.restore(saved);
+    for (const slot of this.acceptor.restore(saved)) options.doubt(slot);
   }
 
   /** What is waited for here: operations, and units that are not settled. */
