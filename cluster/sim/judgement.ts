@@ -30,6 +30,8 @@ export function judge(world: SimWorld, repairedBy: 'trees' | 'reads' = 'trees'):
   }
   checkClocks(world);
   outwaitClocks(world);
+  if (!settles(world, () => votersLack(world).length === 0))
+    for (const text of votersLack(world)) checker.violation(text);
   if (!settles(world, () => hintsLeft(world) === 0)) checker.violation(`${hintsLeft(world)} hints are left`);
   for (let repairs = 0; repairs < REPAIRS; repairs++) {
     if (repairedBy === 'trees') repairAll(world);
@@ -69,6 +71,16 @@ function settles(world: SimWorld, holds: () => boolean, withinMs = SETTLE_WITHIN
     world.runFor(STEP_MS);
   }
   return holds();
+}
+
+/** Who does not vote in registers yet, or does not know what came of a vote. */
+function votersLack({ nodes }: SimWorld): readonly string[] {
+  return nodes.flatMap(({ address, life }) => {
+    const { memory, registers } = life!.assembly;
+    const lacks: string[] = memory.complete ? [] : [`${address} does not remember what it voted`];
+    if (registers.held.size > 0) lacks.push(`${address} does not settle ${registers.held.size} units`);
+    return lacks;
+  });
 }
 
 function hintsLeft({ nodes }: SimWorld): number {
