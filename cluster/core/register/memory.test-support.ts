@@ -1,9 +1,8 @@
 import { Message } from '../../messages.js';
 import { FrameReader } from '../../transport/frame-reader.js';
-import { FrameWriter } from '../../transport/frame-writer.js';
-import type { Transport } from '../../transport.js';
 import { Topology } from '../topology.js';
 import { membersOf } from '../topology.test-support.js';
+import { Frames } from './frames.test-support.js';
 import { RegisterMemory } from './memory.js';
 import { AcceptorBench } from './register.test-support.js';
 
@@ -21,9 +20,7 @@ export class MemoryNode {
   readonly topology: Topology;
   /** With whom data rows are being compared, and how to end that. */
   readonly comparing: { readonly peer: number; readonly end: (failure: string | null) => void }[] = [];
-  /** Peers that cannot be sent anything. */
-  readonly deaf = new Set<number>();
-  private readonly frames = new Map<number, FrameWriter>();
+  readonly frames = new Frames(1 << 24);
 
   constructor(
     readonly self: number,
@@ -36,7 +33,7 @@ export class MemoryNode {
     this.memory = new RegisterMemory({
       store: bench.store,
       topology: () => this.topology,
-      transport: { writer: (peer: number) => this.frame(peer) } as unknown as Transport,
+      transport: this.frames.transport,
       acceptor: () => bench.acceptor,
       log: { info: () => {}, warn: () => {}, error: () => {} },
       firstRequest: 1,
@@ -56,36 +53,12 @@ export class MemoryNode {
 
   /** What it has sent since the last call. */
   sent(): Flying[] {
-    const all: Flying[] = [];
-    for (const [to, frame] of this.frames) {
-      const bytes = frame.take();
-      for (let at = 0; at < bytes.length; ) {
-        const end = at + 4 + bytes.readUInt32BE(at);
-        all.push({
-          from: this.self,
-          to,
-          type: bytes[at + 4],
-          body: Buffer.from(bytes.subarray(at + 5, end)),
-        });
-        at = end;
-      }
-    }
-    return all;
+    return this.frames.sent().map(({ peer, type, body }) => ({ from: this.self, to: peer, type, body }));
   }
 
   /** False: the message was refused as garbled. */
   take({ from, type, body }: Flying): boolean {
     return this.memory.onMessage(type, from, new FrameReader().reset(body, 0, body.length));
-  }
-
-  private frame(peer: number): FrameWriter | undefined {
-    if (this.topology.alive[peer] === 0 || this.deaf.has(peer)) return undefined;
-    let frame = this.frames.get(peer);
-    if (frame === undefined) {
-      frame = new FrameWriter(1 << 24);
-      this.frames.set(peer, frame);
-    }
-    return frame;
   }
 }
 
@@ -115,11 +88,12 @@ export class MemoryRing {
     for (const member of members)
       for (const { self, topology, memory } of this.nodes) {
         if (self === member) continue;
+        const other = this.nodes[member];
         topology.setAlive(member, alive);
-        this.nodes[member].topology.setAlive(self, alive);
+        other.topology.setAlive(self, alive);
         if (alive) continue;
         memory.linkDown(member);
-        this.nodes[member].memory.linkDown(self);
+        other.memory.linkDown(self);
       }
   }
 

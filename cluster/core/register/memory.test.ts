@@ -70,10 +70,10 @@ describe('a new cluster', () => {
   });
 
   it('is new also for who asks a little later, over the same connections', () => {
-    ring.nodes[2].deaf.add(0).add(1);
+    ring.nodes[2].frames.deaf.add(0).add(1);
     ring.tick();
     const asks = ring.nodes.flatMap((node) => node.sent());
-    ring.nodes[2].deaf.clear();
+    ring.nodes[2].frames.deaf.clear();
     for (const ask of asks) ring.nodes[ask.to].take(ask);
     ring.deliver();
     expect(ring.votes()).toEqual([true, true, false]);
@@ -82,10 +82,10 @@ describe('a new cluster', () => {
   });
 
   it('is not new any more for who was away in between: it could have voted', () => {
-    ring.nodes[2].deaf.add(0).add(1);
+    ring.nodes[2].frames.deaf.add(0).add(1);
     ring.tick();
     const asks = ring.nodes.flatMap((node) => node.sent());
-    ring.nodes[2].deaf.clear();
+    ring.nodes[2].frames.deaf.clear();
     for (const ask of asks) ring.nodes[ask.to].take(ask);
     ring.deliver();
     ring.down(2);
