@@ -25,6 +25,9 @@ import { encodeUnit, type Unit } from './unit.js';
 const NOT_HOME =
   'NOQUORUM this node is no home replica of the key: no round can be led here; the write was not applied';
 const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+/** Keys of one operation at most: all its homes look at all of them in one turn, and must not be taken for dead meanwhile. */
+const MAX_OPERATION_KEYS = 20_000;
+const TOO_MANY_KEYS = `ERR more than ${MAX_OPERATION_KEYS} keys in one linearizable operation`;
 
 /** A unit that nobody has settled for so long is settled by the home that has waited longest for its turn, ms. */
 const SETTLE_AFTER_MS = 300;
@@ -104,6 +107,7 @@ export class Registers implements SerialOperations {
     const { store, topology, clock } = this.options;
     this.counters.operations++;
     if (!operation.inOneSlot) return operation.end(CROSS_SLOT);
+    if (operation.count > MAX_OPERATION_KEYS) return operation.end(TOO_MANY_KEYS);
     const { slot } = operation.places[0];
     if (topology().isHome[slot] === 0) return operation.end(NOT_HOME);
     if (operation.deadline === 0) operation.deadline = clock.elapsed() + this.options.requestTimeout();
