@@ -55,6 +55,8 @@ export class Leader {
   private trustEpoch = 0;
   private queue: Task[] = [];
   private readonly inherited = new InheritedUnits();
+  /** Pinned: of the inherited units' keys. */
+  private kept: readonly RecordEntry[] = [];
   /** Records that were told by a majority, but not by one that holds them all alike. */
   private unstable = new Set<RecordEntry>();
   private wanted = false;
@@ -201,17 +203,11 @@ export class Leader {
     const { world, slot } = this;
     const units = this.inherited.inOrder();
     const entries = world.pinAll(units);
-    const release = (): void => {
-      for (const entry of entries) world.store.unpin(entry);
-    };
+    this.keep(entries);
     const unknown = [...new Set(entries)].filter(
       ({ lease, record }) => lease !== this.lease || record === undefined,
     );
-    if (unknown.length > 0) {
-      this.askFor(unknown);
-      // Asking keeps what it needs.
-      return release();
-    }
+    if (unknown.length > 0) return this.askFor(unknown);
     let adopted: readonly UnitKey[] = [];
     let done = 0;
     let at = 0;
@@ -221,10 +217,17 @@ export class Leader {
       at += unit.keys.length;
     }
     this.inherited.drop(done);
-    release();
+    this.keep([]);
     // One at a time: who has seen a dot of a unit takes all of it for chosen.
     if (adopted.length > 0) this.propose({ slot, ballot: this.ballot, keys: adopted }, []);
     else this.advance();
+  }
+
+  /** While some records of inherited units are fetched or asked for, the others have to stay: a cache may be smaller than they are. */
+  private keep(entries: readonly RecordEntry[]): void {
+    const before = this.kept;
+    this.kept = entries;
+    for (const entry of before) this.world.store.unpin(entry);
   }
 
   // --- running ---
@@ -360,6 +363,7 @@ export class Leader {
     const round = this.endRound();
     this.lease = 0;
     this.inherited.clear();
+    this.keep([]);
     this.unstable.clear();
     if (round !== null) {
       this.doubts.add(round);
