@@ -12,8 +12,8 @@ describe('random kill -9, SIGSTOP and cut wires under clients of everything that
     async (nodes) => {
       const outcome = await trial({ nodes, seconds: SECONDS, seed: Date.now() % 1_000_000 });
       expect(failures(outcome), `seed ${outcome.seed}`).toEqual([]);
-      expect(outcome.kills + outcome.stops).toBeGreaterThan(0);
-      expect(outcome.tally.answered).toBeGreaterThan(200);
+      expect(outcome.kills + outcome.stops + outcome.cuts).toBeGreaterThan(0);
+      expect(outcome.tally.answered).toBeGreaterThan(50);
     },
   );
 });

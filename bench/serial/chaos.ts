@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Seeded } from '../../compat-tests/harness/seeded.js';
+import type { RingNode } from '../../compat-tests/harness/servers.js';
 import type { WiredCluster } from '../../compat-tests/harness/wired-cluster.js';
 
 /** Short ones end before anybody is suspected, long ones well after others have taken over. */
@@ -7,6 +8,8 @@ const SHORT_MS = [50, 400] as const;
 const LONG_MS = [800, 3000] as const;
 const LONGEST_PEACE_MS = 800;
 const LONGEST_PHASE_MS = 8000;
+/** On a machine that has much else to do a process may take its time. */
+const START_TRIES = 4;
 
 /** What may go wrong in a phase: often one thing alone, since nobody can go on after two where there are three nodes. */
 const PHASES = ['wires', 'wires', 'wires', 'nodes', 'nodes', 'both'] as const;
@@ -60,7 +63,7 @@ export class Chaos {
       for (const node of victims) node.process.signal('SIGSTOP');
     }
     await this.moments(this.duration());
-    if (kill) await Promise.all(victims.map((node) => node.start()));
+    if (kill) await Promise.all(victims.map(restarted));
     else for (const node of victims) node.process.signal('SIGCONT');
     await this.moments(this.random.below(LONGEST_PEACE_MS));
   }
@@ -92,5 +95,18 @@ export class Chaos {
   private async moments(ms: number): Promise<void> {
     // Cut short by the end.
     await pause(ms, undefined, { signal: this.ended.signal }).catch(() => {});
+  }
+}
+
+/** Starts it again; rejects when it does not get ready. */
+async function restarted(node: RingNode): Promise<void> {
+  node.spawn();
+  for (let tries = 1; ; tries++) {
+    try {
+      await node.process.says(/ready in/);
+      return;
+    } catch (error) {
+      if (!node.process.running || tries === START_TRIES) throw error;
+    }
   }
 }
