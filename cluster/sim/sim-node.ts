@@ -219,6 +219,11 @@ export class SimNode {
     return this.world.queue.now - this.backup!.takenAt;
   }
 
+  /** The folder was copied in the very life that goes on: put back, it looks as after any crash, and nobody can tell. */
+  get backupOfThisLife(): boolean {
+    return this.backup!.starts === this.starts;
+  }
+
   /** The process is down: the data folder becomes what it was when it was copied. */
   restoreBackup(): void {
     const { disk, takenAt: _, ...facts } = this.backup!;

@@ -24,6 +24,8 @@ export interface WorldOptions {
   readonly losses?: number;
   /** Whether anything that was acknowledged is lost with a log that was not synced (the default); else machines may lose power at will. */
   readonly logsMatter?: boolean;
+  /** Steps go through registers: nodes must not forget votes without knowing it. */
+  readonly votesMatter?: boolean;
   /** How far off a clock may have been: what is over for it is over. */
   readonly clocksOffMs?: number;
 }
@@ -52,14 +54,16 @@ export class SimWorld {
   readonly flushes = { underWay: 0, lastEnd: -1 };
   private readonly budget: LossBudget;
   private readonly logsMatter: boolean;
+  readonly votesMatter: boolean;
 
   constructor(
     seed: number | string,
     nodeCount: number,
     settings: Partial<SimSettings> = {},
-    { traced, losses = 0, logsMatter = true, clocksOffMs = 0 }: WorldOptions = {},
+    { traced, losses = 0, logsMatter = true, votesMatter = false, clocksOffMs = 0 }: WorldOptions = {},
   ) {
     this.logsMatter = logsMatter;
+    this.votesMatter = votesMatter;
     this.random = new SimRandom(seed);
     this.settings = { ...USUAL, ...settings };
     this.budget = new LossBudget(losses);

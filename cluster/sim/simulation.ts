@@ -66,6 +66,7 @@ export function simulate(plan: Plan): Report {
     traced: plan.traced,
     losses: plan.losses ?? lossesBorne(plan),
     logsMatter: plan.clients !== 0,
+    votesMatter: plan.serial !== undefined,
     clocksOffMs: troubles.faults.some((name) => name.startsWith('clock')) ? CLOCK_FAULTS_MS : LITTLE_MS,
   });
   plan.prepare?.(world);

@@ -82,11 +82,12 @@ function loser(world: SimWorld): SimNode | undefined {
 }
 
 /**
- * Not when it is older than the grace of deletions: then it may hold what was deleted and forgotten since, as in every store that
+ * Not in the life in which it was copied, where votes matter: a node that does not know that it has forgotten some must be started with
+ * an empty folder. Not when it is older than the grace of deletions: then it may hold what was deleted and forgotten since, as in every store that
  * ever forgets deletions; the node has to be rebuilt from the others instead.
  */
 function restore(world: SimWorld, node: SimNode): void {
-  if (node.backupAgeMs >= world.settings.gcGraceMs) return;
+  if (node.backupAgeMs >= world.settings.gcGraceMs || (world.votesMatter && node.backupOfThisLife)) return;
   if (world.calm || !node.running || !world.mayForget(node, 'disk')) return;
   node.crash(true);
   world.tell(`the data folder of ${node.address} is put back to what it was when it was copied`);
