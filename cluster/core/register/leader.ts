@@ -11,6 +11,7 @@ import { adoptable, InheritedUnits } from './inherited-units.js';
 import type { LeaderWorld } from './leader-world.js';
 import {
   type Ask,
+  Backoff,
   Doubts,
   firstOf,
   inDoubt,
@@ -27,11 +28,6 @@ import type { Unit, UnitKey } from './unit.js';
 
 const TOO_LARGE =
   'NOQUORUM what would be written at once is too large for a message between nodes; the write was not applied';
-/** Who has lost its lease some times in a row leaves the others a while, ms. */
-const BACKOFF_MS = 40;
-/** After so long with one lease earlier losses do not count, ms. */
-const STEADY_MS = 1000;
-
 /** Operations wait so long for replicas that are there and do not vote yet, ms. */
 const PATIENCE_MS = 1500;
 
@@ -64,9 +60,7 @@ export class Leader {
   private round: Round | null = null;
   private loading = false;
   private readonly doubts = new Doubts();
-  private leaseSinceMs = 0;
-  private lostInRow = 0;
-  private notBefore = 0;
+  private readonly backoff = new Backoff();
 
   constructor(
     readonly slot: number,
@@ -82,7 +76,8 @@ export class Leader {
 
   /** Nothing waits, and nothing is under way. */
   get idle(): boolean {
-    return !this.busy && this.queue.length === 0 && this.doubts.waiting === 0 && !this.wanted;
+    if (this.busy || this.wanted || this.inherited.any) return false;
+    return this.queue.length === 0 && this.doubts.waiting === 0;
   }
 
   get busy(): boolean {
@@ -105,7 +100,7 @@ export class Leader {
   /** Goes on, if nothing is under way. */
   advance(): void {
     if (this.busy || (this.queue.length === 0 && !this.wanted && !this.inherited.any)) return;
-    if (this.notBefore > this.world.elapsedMs()) return;
+    if (this.backoff.untilMs > this.world.elapsedMs()) return;
     const topology = this.world.topology();
     const needed = majority(topology.n);
     const live = topology.liveHomes(this.slot);
@@ -143,14 +138,14 @@ export class Leader {
     this.failWaiting(reason);
     this.queue = patient;
     this.lease = 0;
-    this.notBefore = now + BACKOFF_MS;
+    this.backoff.wait(now);
   }
 
   private askEnds(ask: Ask): void {
     const { world } = this;
     if (this.lease === 0) {
       this.lease = world.takeLease();
-      this.leaseSinceMs = world.elapsedMs();
+      this.backoff.won(world.elapsedMs());
       this.trustEpoch = world.topology().trustEpoch;
     }
     for (const { units } of ask.answers.values()) for (const unit of units) this.inherit(unit);
@@ -370,10 +365,7 @@ export class Leader {
       this.wanted = true;
     }
     if (promised.round > this.ballot.round) this.ballot = { ...this.ballot, round: promised.round };
-    // Who is disturbed once tries again at once; two that disturb each other leave each other time.
-    this.lostInRow++;
-    if (this.lostInRow > 1)
-      this.notBefore = world.elapsedMs() + world.chance() * BACKOFF_MS * Math.min(this.lostInRow, 10);
+    this.backoff.lost(world.elapsedMs(), world.chance());
     world.plan(this);
   }
 
@@ -400,7 +392,6 @@ export class Leader {
   /** Some times a second: what nobody waits for any more ends, what was lost on its way is sent again. */
   tick(now: number): void {
     this.expire(now);
-    if (this.lease !== 0 && now - this.leaseSinceMs > STEADY_MS) this.lostInRow = 0;
     const tooOld = now - Math.min(this.world.requestTimeout(), ROUND_LIFE_MS);
     const { startedMs } = this.round ?? this.asking;
     if (startedMs < tooOld) this.lose(NO_BALLOT);

@@ -68,6 +68,8 @@ export class Registers implements SerialOperations {
   readonly acceptor: Acceptor;
   private readonly leaders = new Map<number, Leader>();
   private readonly planned = new Set<Leader>();
+  /** Those that time may change something for. */
+  private readonly active = new Set<Leader>();
   /** Who asked or proposed under a number. */
   private readonly askers = new Map<number, Leader>();
   private readonly world: LeaderWorld;
@@ -170,7 +172,10 @@ export class Registers implements SerialOperations {
     this.held.expire(elapsedMs - this.options.requestTimeout());
     this.held.tidy();
     this.settleOld(elapsedMs);
-    for (const leader of this.leaders.values()) leader.tick(elapsedMs);
+    for (const leader of this.active) {
+      leader.tick(elapsedMs);
+      if (leader.idle) this.active.delete(leader);
+    }
   }
 
   // --- messages ---
@@ -256,6 +261,7 @@ export class Registers implements SerialOperations {
 
   private plan(leader: Leader): void {
     this.planned.add(leader);
+    this.active.add(leader);
     this.options.plan();
   }
 
