@@ -46,6 +46,38 @@ export class Resending {
   }
 }
 
+/** Who has lost its lease some times in a row leaves the others a while, ms. */
+const BACKOFF_MS = 40;
+const BACKOFF_MAX_MS = 10 * BACKOFF_MS;
+/** After so long with one lease earlier losses do not count, ms. */
+const STEADY_MS = 1000;
+
+/** How leaders that disturb each other leave each other time: who is disturbed once tries again at once. */
+export class Backoff {
+  /** Nothing is tried before, by `Clock.elapsed`. */
+  untilMs = 0;
+  private inRow = 0;
+  private sinceMs = Number.POSITIVE_INFINITY;
+
+  /** The lease was got. */
+  won(now: number): void {
+    this.sinceMs = now;
+  }
+
+  /** `chance` is uniform in [0, 1). */
+  lost(now: number, chance: number): void {
+    if (now - this.sinceMs > STEADY_MS) this.inRow = 0;
+    this.sinceMs = Number.POSITIVE_INFINITY;
+    this.inRow++;
+    if (this.inRow > 1) this.untilMs = now + chance * Math.min(this.inRow * BACKOFF_MS, BACKOFF_MAX_MS);
+  }
+
+  /** There is nobody to disturb, and nobody to help either. */
+  wait(now: number): void {
+    this.untilMs = now + BACKOFF_MS;
+  }
+}
+
 /** A question to all home replicas. */
 export interface Ask {
   readonly id: number;
