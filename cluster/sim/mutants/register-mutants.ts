@@ -281,12 +281,12 @@ export const registerMutants: readonly Mutant[] = [
 ];
 
 function restoring(change: (saved: SavedRegisters) => SavedRegisters): Undo {
-  return replace<object, [SavedRegisters], void>(
+  return replace<object, [SavedRegisters], unknown>(
     Acceptor.prototype,
     'restore',
     (original) =>
       function (saved) {
-        original.call(this, change(saved));
+        return original.call(this, change(saved));
       },
   );
 }
