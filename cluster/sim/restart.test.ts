@@ -31,7 +31,8 @@ function uses(node: SimNode, other: SimNode): boolean {
 }
 
 it('a write that a node sent to a stranger to the key, having met nobody else yet, is not left lying there', () => {
-  const world = new SimWorld(1, 5, { sloppy: true });
+  // It may take seconds until they dial each other again.
+  const world = new SimWorld(1, 5, { sloppy: true, requestTimeoutMs: 20_000 });
   world.form();
   const { homes, standIn, last } = places(world);
   last.crash();
