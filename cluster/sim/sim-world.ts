@@ -14,6 +14,7 @@ import { SimRandom } from './sim-random.js';
 import { Timeline } from './timeline.js';
 
 const FORM_WITHIN_MS = 30_000;
+const FAR_OFF_MS = 1000;
 /** What TCP forbids may leave a request behind for so long whose answer then makes no sense. */
 const AFTER_STRAYS_MS = 30_000;
 
@@ -55,6 +56,8 @@ export class SimWorld {
   private readonly budget: LossBudget;
   private readonly logsMatter: boolean;
   readonly votesMatter: boolean;
+  /** How far ahead a clock may be by which something was swept, ms: that of a node is right or far off. */
+  readonly clocksAheadMs: number;
 
   constructor(
     seed: number | string,
@@ -64,6 +67,7 @@ export class SimWorld {
   ) {
     this.logsMatter = logsMatter;
     this.votesMatter = votesMatter;
+    this.clocksAheadMs = clocksOffMs > FAR_OFF_MS ? clocksOffMs : 0;
     this.random = new SimRandom(seed);
     this.settings = { ...USUAL, ...settings };
     this.budget = new LossBudget(losses);

@@ -44,8 +44,8 @@ export abstract class SharedObject {
   /** The client was told that it failed, whatever may have come of it. */
   lost(_client: string, _wish: Wish): void {}
 
-  /** What is wrong with all of it, besides the order of its steps. */
-  faults(): readonly string[] {
+  /** What is wrong with all of it, besides the order of its steps. Clocks may have been ahead by so much. */
+  faults(_clocksAheadMs: number): readonly string[] {
     return [];
   }
 }
@@ -211,11 +211,11 @@ export class SharedLock extends SharedObject {
     this.held.delete(client);
   }
 
-  override faults(): readonly string[] {
+  override faults(clocksAheadMs: number): readonly string[] {
     const holds = this.holds.filter(({ from, until }) => until > from).sort((a, b) => a.from - b.from);
     return holds.flatMap((hold, i) => {
       const before = holds[i - 1];
-      if (before === undefined || before.until <= hold.from) return [];
+      if (before === undefined || before.until - clocksAheadMs <= hold.from) return [];
       return [
         `${this.keys[0]} was held by ${before.client} until ${before.until} and by ${hold.client} from ${hold.from}`,
       ];

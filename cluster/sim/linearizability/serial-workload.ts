@@ -86,7 +86,7 @@ export class SerialWorkload {
     const { checker } = this.world;
     for (const object of this.objects) {
       const [key] = object.keys;
-      for (const fault of object.faults()) checker.violation(fault, key);
+      for (const fault of object.faults(this.world.clocksAheadMs)) checker.violation(fault, key);
       if (!object.linearizable) continue;
       const verdict = linearize(object.history);
       if (verdict.kind === 'anomaly') checker.violation(`${key} is not linearizable: ${verdict.why}`, key);

@@ -198,8 +198,9 @@ export const registerMutants: readonly Mutant[] = [
   mutant(
     'ballots of nobody',
     'proposers do not put their names into their ballots, so that two use the same',
-    IN_ROUNDS,
+    ['proposer cut off in a round', 'partial partition'],
     () => changeWorld((world) => ({ ...world, proposer: '' })),
+    { settings: { requestTimeoutMs: 500 } },
   ),
   mutant('refusals not heard', 'a proposer takes a no for a yes', IN_ROUNDS, () =>
     replace<object, [Round, number, Vote], void>(
@@ -266,7 +267,7 @@ export const registerMutants: readonly Mutant[] = [
   mutant(
     'looked at and not touched',
     'a round does not carry what it has read, only what it has written',
-    IN_ROUNDS,
+    ['proposer cut off in a round'],
     () => replace(Batch.prototype, 'touch', () => () => {}),
     { serial: { ...CROWD.serial, registers: 0, pairs: 5, counters: 0, banks: 0 } },
   ),
