@@ -12,6 +12,7 @@ import {
   type VersionType,
   visible,
 } from '../storage/record.js';
+import { SingleRecord } from '../storage/single-record.js';
 import type { ClientState } from './client.js';
 import type { KeyRef, Value } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
@@ -248,7 +249,13 @@ export class CommandCall extends Operation implements ServerCall {
 
   /** What is done about the concurrent versions of its `index`th key; null when there are none, the newest counts, or they are counters. */
   private policyOf(record: KeyRecord | null, index: number, db: number): ConflictPolicy | null {
-    if (record === null || record.siblings.length < 2 || record.siblings.some(isCounter)) return null;
+    if (
+      record === null ||
+      record instanceof SingleRecord ||
+      record.siblings.length < 2 ||
+      record.siblings.some(isCounter)
+    )
+      return null;
     return this.server.policies.of(db, this.places[index].key);
   }
 

@@ -1,9 +1,8 @@
 import { SLOTS } from '../../storage/key-layout.js';
 import type { Level } from '../core/levels.js';
-import { ANSWER_WITHIN_MS, type BusyClient, count, RETRY_MS, SURELY_NOT } from './client-habits.js';
+import { ANSWER_WITHIN_MS, BusyClient, count, RETRY_MS, SURELY_NOT } from './client-habits.js';
 import { raise, type Sight } from './sight.js';
 import type { Outcome, Request, RequestKind } from './sim-call.js';
-import type { SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
 
 /** What clients do: how often each of these in comparison with the others. `once` writes a key that nobody writes again. */
@@ -29,54 +28,22 @@ export interface ClientOptions {
 }
 
 /** Does one thing after the other, of random kinds on few keys, at a node it keeps to as long as that serves it. */
-export class SimClient implements BusyClient {
+export class SimClient extends BusyClient {
   readonly counts = { succeeded: 0, reads: 0 };
-  readonly failures = new Map<string, number>();
   /** Increments by key: those that were acknowledged, and those of which nobody said that they have certainly not happened. */
   readonly increments = { acknowledged: new Map<string, number>(), possible: new Map<string, number>() };
-  private node: SimNode;
   /** By key: what this client has read. */
   private readonly read = new Map<string, Map<string, number>>();
   /** What it has read last, by key: the context that it gives along. */
   private readonly seen = new Map<string, Sight>();
   private asked = 0;
-  private stopped = true;
-  private busy = false;
-  private open: { request: Request; node: string; at: number } | undefined;
 
   constructor(
-    private readonly world: SimWorld,
-    private readonly name: string,
+    world: SimWorld,
+    name: string,
     private readonly options: ClientOptions,
   ) {
-    this.node = world.random.pick(world.nodes);
-  }
-
-  start(): void {
-    this.stopped = false;
-    if (!this.busy) this.next(0);
-  }
-
-  stop(): void {
-    this.stopped = true;
-  }
-
-  get idle(): boolean {
-    return !this.busy;
-  }
-
-  get waitsFor(): string {
-    const { request, node, at } = this.open!;
-    return `${this.name} has waited since ${at.toFixed(0)} for ${node}: ${said(request)}`;
-  }
-
-  private next(afterMs: number): void {
-    const { queue, random } = this.world;
-    this.busy = true;
-    queue.after(afterMs * random.between(0.2, 1.8), () => {
-      if (this.stopped) this.busy = false;
-      else this.ask(this.choose());
-    });
+    super(world, name);
   }
 
   private choose(): Request {
@@ -108,14 +75,15 @@ export class SimClient implements BusyClient {
     return 'get';
   }
 
-  private ask(request: Request): void {
+  protected ask(): void {
     const { world } = this;
+    const request = this.choose();
     const floors = request.keys.map((key) => this.floor(key));
     world.tell(`${this.name} asks ${this.node.address}: ${said(request)}`, request.keys);
     if (request.kind === 'flush') world.flushes.underWay++;
     let answered = false;
     const askedAt = world.queue.now;
-    this.open = { request, node: this.node.address, at: askedAt };
+    this.open = { what: () => said(request), node: this.node.address, at: askedAt };
     this.node.ask(request, (outcome) => {
       const { checker, queue } = world;
       if (answered) checker.violation(`${this.name} was answered twice`, request.keys[0]);

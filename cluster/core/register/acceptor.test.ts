@@ -44,6 +44,13 @@ describe('a promise', () => {
     expect(bench.disk.store.idle).toBe(true);
   });
 
+  it('and no vote is given to a ballot that would use up the numbers', () => {
+    promised(3);
+    expect(bench.prepare(ballot(2 ** 52))).toEqual([NONE]);
+    expect(bench.accept(unit(2 ** 52, 'b', 5))).toEqual([NONE]);
+    expect(bench.prepare(ballot(3))).toEqual([yes(3)]);
+  });
+
   it('that is not on the disk yet stands in the way as well', () => {
     bench.prepare(ballot(3, 'c'));
     expect(bench.prepare(ballot(2))).toEqual([no(3, 'c')]);

@@ -7,6 +7,8 @@ import { decodeUnit, encodeUnit, type Unit } from './unit.js';
 
 /** Units of one slot whose outcome is not known, at most: beyond it this node accepts no more of that slot. */
 const MAX_UNITS = 64;
+/** Rounds go up one by one, so none is further ahead than this of what was promised last: whoever says so would use up the numbers. */
+const MAX_LEAP = 2 ** 32;
 
 /**
  * `yes`: done, and on the disk. `no`: this node has promised `promised`, which is higher. `none`: it has no vote, or its disk failed: as if
@@ -64,6 +66,7 @@ export class Acceptor {
   prepare(slot: number, ballot: Ballot, done: (vote: Vote) => void): void {
     if (!this.mayVote(slot)) return done(NO_VOTE);
     const promised = this.promiseOf(slot);
+    if (isLeap(ballot, promised.ballot)) return done(NO_VOTE);
     const order = compareBallots(ballot, promised.ballot);
     if (order < 0) return done({ vote: 'no', promised: promised.ballot });
     promised.ballot = ballot;
@@ -77,6 +80,7 @@ export class Acceptor {
     const promised = this.promiseOf(slot);
     if (compareBallots(ballot, promised.accepted) === 0) return this.acceptAgain(promised, done);
     if (compareBallots(ballot, promised.ballot) < 0) return done({ vote: 'no', promised: promised.ballot });
+    if (isLeap(ballot, promised.ballot)) return done(NO_VOTE);
     if (this.held.of(slot).length >= MAX_UNITS && !this.held.knows(unit)) return done(NO_VOTE);
     promised.ballot = nextBallot(ballot);
     promised.accepted = ballot;
@@ -135,6 +139,10 @@ export class Acceptor {
   }
 }
 
+function isLeap(ballot: Ballot, promised: Ballot): boolean {
+  return ballot.round - promised.round > MAX_LEAP;
+}
+
 const UNPROMISED: Promised = {
   ballot: NO_BALLOT,
   safe: NO_BALLOT,
@@ -142,4 +150,5 @@ const UNPROMISED: Promised = {
   kept: false,
   waiting: null,
 };
-const NO_VOTE: Vote = { vote: 'none', promised: NO_BALLOT };
+/** As if it had not answered. */
+export const NO_VOTE: Vote = { vote: 'none', promised: NO_BALLOT };

@@ -1,4 +1,4 @@
-import { type KeyRecord, TOMBSTONE } from '../../../storage/record.js';
+import { type KeyRecord, payloadBytes, TOMBSTONE } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import type { Operation } from '../operation.js';
 import { highestHlc, seenOf, supersede, witnessed } from '../version.js';
@@ -129,8 +129,7 @@ export class Batch {
 
   private propose(entry: RecordEntry, unitKey: UnitKey): void {
     this.written.set(entry, unitKey);
-    this.bytes += UNIT_KEY_BYTES + unitKey.key.length;
-    for (const { payload } of unitKey.record.siblings) this.bytes += payload.length;
+    this.bytes += UNIT_KEY_BYTES + unitKey.key.length + payloadBytes(unitKey.record);
   }
 
   private refusal({ operation, entries }: Task): string | null {

@@ -12,7 +12,7 @@ import { majority } from '../levels.js';
 import type { Operation } from '../operation.js';
 import { loadAll } from '../reap-judge.js';
 import type { Topology } from '../topology.js';
-import { Acceptor, type Vote } from './acceptor.js';
+import { Acceptor, NO_VOTE, type Vote } from './acceptor.js';
 import type { Batch, Task } from './batch.js';
 import { HeldUnits } from './held-units.js';
 import { Leader } from './leader.js';
@@ -374,5 +374,3 @@ export class Registers implements SerialOperations {
     return id;
   }
 }
-
-const NO_VOTE: Vote = { vote: 'none', promised: { round: 0, proposer: '' } };

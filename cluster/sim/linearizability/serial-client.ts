@@ -1,9 +1,8 @@
 import { type Level, SERIAL } from '../../core/levels.js';
-import { ANSWER_WITHIN_MS, type BusyClient, count, RETRY_MS, SURELY_NOT } from '../client-habits.js';
+import { ANSWER_WITHIN_MS, BusyClient, count, RETRY_MS, SURELY_NOT } from '../client-habits.js';
 import { dotOf } from '../sight.js';
 import type { Outcome, Request } from '../sim-call.js';
 import { WORLD_BEGINS } from '../sim-clock.js';
-import type { SimNode } from '../sim-node.js';
 import type { SimWorld } from '../sim-world.js';
 import type { Open } from './history.js';
 import type { SharedObject, Told, Wish } from './objects.js';
@@ -20,54 +19,22 @@ export interface SerialHabits {
 }
 
 /** Takes one step after the other on objects that others work on too, and writes down what it asked and what it was told. */
-export class SerialClient implements BusyClient {
+export class SerialClient extends BusyClient {
   steps = 0;
-  readonly failures = new Map<string, number>();
-  private node: SimNode;
   private asked = 0;
-  private stopped = true;
-  private busy = false;
-  private open: { readonly wish: Wish; readonly node: string; readonly at: number } | undefined;
   /** What it asks for once more, not knowing what came of it. */
   private again: readonly [SharedObject, Wish] | undefined;
 
   constructor(
-    private readonly world: SimWorld,
-    private readonly name: string,
+    world: SimWorld,
+    name: string,
     private readonly objects: readonly SharedObject[],
     private readonly habits: SerialHabits,
   ) {
-    this.node = world.random.pick(world.nodes);
+    super(world, name);
   }
 
-  start(): void {
-    this.stopped = false;
-    if (!this.busy) this.next(0);
-  }
-
-  stop(): void {
-    this.stopped = true;
-  }
-
-  get idle(): boolean {
-    return !this.busy;
-  }
-
-  get waitsFor(): string {
-    const { wish, node, at } = this.open!;
-    return `${this.name} has waited since ${at.toFixed(0)} for ${node}: ${said(wish)}`;
-  }
-
-  private next(afterMs: number): void {
-    const { queue, random } = this.world;
-    this.busy = true;
-    queue.after(afterMs * random.between(0.2, 1.8), () => {
-      if (this.stopped) this.busy = false;
-      else this.ask();
-    });
-  }
-
-  private ask(): void {
+  protected ask(): void {
     const { world, name } = this;
     const { random, queue, checker } = world;
     const [object, wish] = this.again ?? this.choose();
@@ -78,7 +45,7 @@ export class SerialClient implements BusyClient {
     const floors = keys.map((key) => (isFresh ? checker.floor(key) : undefined));
     world.tell(`${name} asks ${this.node.address}: ${said(wish)}`, keys);
     const askedAt = queue.now;
-    this.open = { wish, node: this.node.address, at: askedAt };
+    this.open = { what: () => said(wish), node: this.node.address, at: askedAt };
     const open = object.history.ask(name, step, keys);
     const request: Request = { kind: 'step', keys, value: '', level, step };
     this.node.ask(request, (outcome) => {
