@@ -1,3 +1,4 @@
+import { payloadBytes } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordScratch } from '../../storage/record-scratch.js';
 import { Message } from '../messages.js';
@@ -269,7 +270,7 @@ function maySendAhead({ set, entries }: WriteGroup): boolean {
   let bytes = 0;
   for (const { record } of entries) {
     if (record == null) return false;
-    for (const { payload } of record.siblings) bytes += payload.length;
+    bytes += payloadBytes(record);
   }
   return bytes <= MAX_AHEAD_BYTES;
 }
