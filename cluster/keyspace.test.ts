@@ -11,7 +11,15 @@ const NOW = Date.UTC(2026, 0, 1);
 
 /** The keyspace of a node alone. */
 function keyspaceOf(bench: StoreBench, hlc: HybridClock, marks: FlushMarks): ClusterKeyspace {
-  const member = { name: 'a', rack: '', weight: 1, nodeId: 'a', busAddress: 'a:1', clientAddress: 'a:2' };
+  const member = {
+    name: 'a',
+    tokens: 'a',
+    rack: '',
+    weight: 1,
+    nodeId: 'a',
+    busAddress: 'a:1',
+    clientAddress: 'a:2',
+  };
   const node = { topology: new Topology([member], 0, 3, 8), isUp: () => true } as unknown as Node;
   const clock = { now: () => NOW } as Clock;
   const listener = { flushed: () => {} };

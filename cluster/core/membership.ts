@@ -183,6 +183,7 @@ export class Membership {
 function memberOf(greeting: Greeting): Member {
   return {
     name: greeting.busAddress,
+    tokens: greeting.busAddress,
     nodeId: greeting.nodeId,
     busAddress: greeting.busAddress,
     clientAddress: greeting.clientAddress,

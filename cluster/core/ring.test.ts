@@ -9,6 +9,7 @@ const HOMES = 3;
 function members(count: number, racks = 0): RingMember[] {
   return Array.from({ length: count }, (_, i) => ({
     name: `10.0.0.${i}:7000`,
+    tokens: `10.0.0.${i}:7000`,
     rack: racks === 0 ? '' : `rack-${i % racks}`,
     weight: 1,
   }));

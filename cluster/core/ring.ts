@@ -1,35 +1,50 @@
 import murmurhash from 'murmurhash';
 import { SLOTS } from '../../storage/key-layout.js';
+import { FrontList } from './ring-order.js';
+import { type RingMember, sortTokens } from './ring-tokens.js';
+
+export type { RingMember };
 
 /**
  * The consistent-hash ring (Dynamo, 4.2 and 6.2, strategy 1 with slots as the unit): every member has `vnodes * weight` tokens,
- * a slot's place is the murmurhash3 of its number, and walking clockwise from there gives its preference list.
+ * a slot's place is the murmurhash3 of its number, and walking clockwise from there gives its preference list: distinct members,
+ * those of racks not met yet before all others.
+ *
+ * Promise: when one member comes, goes, or changes its weight, then in each slot's home replicas at most one goes and one comes, and
+ * one of the two is that member (adding it to the walk can only put it in, and then the last one goes that the racks can spare). A
+ * replacement under the tokens of the lost takes exactly its places. It does not hold for a change of `replicas` or `vnodes`, for two
+ * changes at once, and for members with one name; a member that moves to another rack changes one home for one too, but then
+ * neither of them need be the member.
  */
-export interface RingMember {
-  /** What its tokens are made from. It outlives the node's identity: a replacement takes the place of the lost. */
-  readonly name: string;
-  readonly rack: string;
-  /** Share of the vnodes, 1 = normal. */
-  readonly weight: number;
-}
-
 export interface Ring {
-  /** For each slot the indexes of all members, best first: the first N are its home replicas, the rest fallbacks. */
+  /**
+   * For each slot the indexes of members, best first: the first N are its home replicas, the rest fallbacks. Slots that begin their
+   * walk at the same token share a list.
+   */
   readonly preference: readonly Uint16Array[];
 }
 
+/**
+ * So many members a preference list names: all of a small cluster. In a large one it is enough that of the fallbacks one is always
+ * left, also when a network parts the members in halves (2^-49 at the most replicas there are), while lists of a thousand would be 32 MB.
+ */
+export const LISTED = 64;
+
 /** Computed once per ring epoch, never per request. */
-export function buildRing(members: readonly RingMember[], vnodes: number): Ring {
-  const { tokens, owners } = placeTokens(members, vnodes);
-  const preference: Uint16Array[] = [];
-  const racks = numberRacks(members);
-  // Slots that begin their walk at the same token share its list.
-  const walks: Uint16Array[] = [];
-  for (let slot = 0; slot < SLOTS; slot++) {
-    const start = firstAtOrAfter(tokens, slotPlace(slot));
-    walks[start] ??= walk(start, owners, members.length, racks);
-    preference.push(walks[start]);
+export function buildRing(members: readonly RingMember[], vnodes: number, listed = LISTED): Ring {
+  const { tokens, owners } = sortTokens(members, vnodes);
+  const walk = new Walk(members, Math.min(listed, members.length));
+  // Once around, then again: at each token the walk knows whom it would meet from there on.
+  for (let i = owners.length - 1; i >= 0; i--) walk.meet(owners[i]);
+  const preference: Uint16Array[] = Array(SLOTS);
+  const descending = slotsByPlace();
+  let next = 0;
+  for (let i = owners.length - 1; i >= 0; i--) {
+    for (; next < SLOTS && slotPlace(descending[next]) > tokens[i]; next++)
+      preference[descending[next]] = walk.list();
+    walk.meet(owners[i]);
   }
+  for (; next < SLOTS; next++) preference[descending[next]] = walk.list();
   return { preference };
 }
 
@@ -42,57 +57,71 @@ export function slotPlace(slot: number): number {
 /** Worked out once: the package takes a microsecond for each. */
 let slotPlaces: Uint32Array | undefined;
 
-function placeTokens(
-  members: readonly RingMember[],
-  vnodes: number,
-): { tokens: Uint32Array; owners: Uint16Array } {
-  const all: { token: number; owner: number }[] = [];
-  members.forEach((member, owner) => {
-    const count = Math.max(1, Math.round(vnodes * member.weight));
-    for (let i = 0; i < count; i++) all.push({ token: murmurhash.v3(`${member.name}#${i}`, 0), owner });
-  });
-  // Equal tokens: the member's name decides, since indexes are each node's own.
-  all.sort((a, b) => a.token - b.token || (members[a.owner].name < members[b.owner].name ? -1 : 1));
-  return { tokens: Uint32Array.from(all, (t) => t.token), owners: Uint16Array.from(all, (t) => t.owner) };
+/** All slots, the one with the highest place first. */
+function slotsByPlace(): Uint16Array {
+  descendingSlots ??= Uint16Array.from({ length: SLOTS }, (_, slot) => slot).sort(
+    (a, b) => slotPlace(b) - slotPlace(a),
+  );
+  return descendingSlots;
+}
+
+let descendingSlots: Uint16Array | undefined;
+
+/**
+ * Walks around the ring from all tokens at once: seen anticlockwise, whoever was met last comes first in the list, and so does its
+ * rack. So a list costs only its own length, however far away the members are that it names.
+ */
+class Walk {
+  private readonly members: FrontList;
+  private readonly racks: FrontList;
+  private readonly rackOf: Uint16Array;
+  private readonly rackCount: number;
+  /** By rack: whom a walk meets first of it. */
+  private readonly firstOf: Uint16Array;
+  private current: Uint16Array | undefined;
+
+  constructor(
+    members: readonly RingMember[],
+    private readonly listed: number,
+  ) {
+    this.rackOf = numberRacks(members);
+    this.rackCount = new Set(this.rackOf).size;
+    this.members = new FrontList(members.length);
+    this.racks = new FrontList(this.rackCount);
+    this.firstOf = new Uint16Array(this.rackCount);
+  }
+
+  meet(member: number): void {
+    const rack = this.rackOf[member];
+    this.members.toFront(member);
+    this.racks.toFront(rack);
+    this.firstOf[rack] = member;
+    this.current = undefined;
+  }
+
+  /** The preference list of slots that begin at the token met last. */
+  list(): Uint16Array {
+    this.current ??= this.make();
+    return this.current;
+  }
+
+  private make(): Uint16Array {
+    const { members, racks, rackOf, rackCount, firstOf, listed } = this;
+    const list = new Uint16Array(listed);
+    let length = 0;
+    for (let rack = racks.first; rack !== rackCount && length < listed; rack = racks.after(rack))
+      list[length++] = firstOf[rack];
+    for (let member = members.first; length < listed; member = members.after(member))
+      if (firstOf[rackOf[member]] !== member) list[length++] = member;
+    return list;
+  }
 }
 
 function numberRacks(members: readonly RingMember[]): Uint16Array {
   const names = new Map<string, number>();
   return Uint16Array.from(members, (member) => {
-    // A member without a rack is a rack of its own.
     const rack = member.rack === '' ? `\0${member.name}` : member.rack;
     if (!names.has(rack)) names.set(rack, names.size);
     return names.get(rack)!;
   });
-}
-
-function firstAtOrAfter(tokens: Uint32Array, place: number): number {
-  let low = 0;
-  let high = tokens.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (tokens[middle] < place) low = middle + 1;
-    else high = middle;
-  }
-  return low === tokens.length ? 0 : low;
-}
-
-/** Distinct members clockwise from `start`, members of racks not yet seen before the others. */
-function walk(start: number, owners: Uint16Array, memberCount: number, racks: Uint16Array): Uint16Array {
-  const seenMembers = new Uint8Array(memberCount);
-  const seenRacks = new Set<number>();
-  const list: number[] = [];
-  const sameRack: number[] = [];
-  for (let i = 0; i < owners.length && list.length + sameRack.length < memberCount; i++) {
-    const owner = owners[(start + i) % owners.length];
-    if (seenMembers[owner]) continue;
-    seenMembers[owner] = 1;
-    if (seenRacks.has(racks[owner])) {
-      sameRack.push(owner);
-    } else {
-      seenRacks.add(racks[owner]);
-      list.push(owner);
-    }
-  }
-  return Uint16Array.from([...list, ...sameRack]);
 }

@@ -4,6 +4,7 @@ import type { Member } from './topology.js';
 export function membersOf(count: number): Member[] {
   return Array.from({ length: count }, (_, i) => ({
     name: `node${i}`,
+    tokens: `node${i}`,
     rack: '',
     weight: 1,
     nodeId: String(i).repeat(32),

@@ -122,8 +122,8 @@ export class Topology {
 
   private refresh(): void {
     this.sets.refresh(this.alive);
-    const reach = this.sloppy ? this.members.length : this.n;
     const first = this.sets.lists.map((list) => {
+      const reach = this.sloppy ? list.length : this.n;
       let at = 0;
       while (at < reach && this.alive[list[at]] === 0) at++;
       return at < reach ? list[at] : NOBODY;

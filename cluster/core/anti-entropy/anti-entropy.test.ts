@@ -20,6 +20,7 @@ const PEER = 1;
 /** Of the three members two are home replicas of each slot. */
 const MEMBERS = ['a', 'b', 'c'].map((name) => ({
   name,
+  tokens: name,
   rack: '',
   weight: 1,
   nodeId: name.repeat(32),

@@ -11,6 +11,7 @@ const ID = (i: number): string => String(i).repeat(32);
 function members(count: number): Member[] {
   return Array.from({ length: count }, (_, i) => ({
     name: ID(i),
+    tokens: ID(i),
     rack: '',
     weight: 1,
     nodeId: ID(i),

@@ -6,6 +6,7 @@ import { nodeCommands } from './nodes.js';
 
 const MEMBERS: readonly Member[] = ['a', 'b', 'c'].map((name) => ({
   name: `${name}:2`,
+  tokens: `${name}:2`,
   rack: 'r',
   weight: 1,
   nodeId: name.repeat(32),

@@ -34,6 +34,7 @@ const run = (...argv: string[]): string => desk.run(desk.connect(), 'kv.repair',
 function form(): void {
   const list = ['a', 'b', 'c'].map((name) => ({
     name,
+    tokens: name,
     rack: '',
     weight: 1,
     nodeId: name.repeat(32),
