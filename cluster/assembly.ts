@@ -333,12 +333,14 @@ export class Assembly {
     this.sweeper.stop();
   }
 
-  /** The last thing before a clean stop, once everything else is on the disk. */
+  /** The last thing before a clean stop: once everything is on the disk, and nothing more gets there, what there is of it is noted. */
   saveFacts(done: Done): void {
-    // A damaged row was summed and counted as a guess, and may read sound next time.
-    const isExact = this.recounter.exact && this.damaged.counters.found === 0;
-    const summaries = isExact ? this.summaries.save() : undefined;
-    writeFacts(this.world.engine, this.hlc.latest, summaries, done);
+    this.store.seal(() => {
+      // A damaged row was summed and counted as a guess, and may read sound next time.
+      const isExact = this.recounter.exact && this.damaged.counters.found === 0;
+      const summaries = isExact ? this.summaries.save() : undefined;
+      writeFacts(this.world.engine, this.hlc.latest, summaries, done);
+    });
   }
 }
 

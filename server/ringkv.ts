@@ -244,7 +244,6 @@ async function assemble(
     await listener.drain(values.shutdownTimeout * 1000);
     cluster.stop();
     await transport.close();
-    await settled(store);
     await saveFacts(cluster);
     await engine.close();
     if (store.count(isUnwritten) === 0) await folder.markClean();
@@ -286,8 +285,4 @@ function saveFacts(cluster: Assembly): Promise<void> {
   return new Promise((resolve, reject) => {
     cluster.saveFacts((error) => (error ? reject(error) : resolve()));
   });
-}
-
-function settled(store: RecordStore): Promise<void> {
-  return new Promise((resolve) => store.whenSettled(() => resolve()));
 }

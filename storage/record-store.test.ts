@@ -245,3 +245,60 @@ describe('sync', () => {
     expect(synced()).toBe(2);
   });
 });
+
+describe('the seal', () => {
+  let sealed: boolean;
+  beforeEach(() => {
+    sealed = false;
+    bench.put('k', 'old');
+    bench.settle();
+  });
+  const seal = () =>
+    bench.store.seal(() => {
+      sealed = true;
+    });
+
+  it('comes with the end of the turn when nothing is under way', () => {
+    seal();
+    expect(sealed).toBe(false);
+    bench.endTurn();
+    expect(sealed).toBe(true);
+  });
+
+  it('waits for what is read, for what is put because of that, and for what is written', () => {
+    const entry = bench.store.pin(0, 0, 'other');
+    bench.store.load(entry, { loaded: () => bench.store.put(entry, bench.record('v')) });
+    seal();
+    bench.endTurn();
+    bench.answer();
+    bench.endTurn();
+    expect([bench.batches.length, sealed]).toEqual([2, false]);
+    bench.settle();
+    expect([bench.store.idle, sealed]).toEqual([true, true]);
+    expect(bench.store.aheadOfDisk).toEqual([]);
+  });
+
+  it('waits for what the disk is asked again after a failed write', () => {
+    bench.writeFailure = new Error('the disk is full');
+    bench.put('k', 'lost', 2);
+    bench.endTurn();
+    seal();
+    bench.answer();
+    bench.endTurn();
+    expect(sealed).toBe(false);
+    bench.settle();
+    expect([bench.seen('k'), sealed]).toEqual(['old', true]);
+  });
+
+  it('lets nothing more be read or written', () => {
+    seal();
+    bench.settle();
+    const [reads, writes] = [bench.reads.length, bench.batches.length];
+    bench.putNow('k', 'new', 2);
+    bench.store.putRow(metaKey('fact'), Buffer.from('true'));
+    let loaded = false;
+    bench.store.load(bench.store.pin(0, 0, 'other'), { loaded: () => (loaded = true) });
+    bench.settle();
+    expect([bench.reads.length, bench.batches.length, loaded]).toEqual([reads, writes, false]);
+  });
+});

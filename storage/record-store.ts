@@ -66,6 +66,9 @@ export class RecordStore implements CommitHost {
   private misses: RecordEntry[] = [];
   private loading = false;
   private flushPlanned = false;
+  /** Told once nothing is under way: see `seal`. */
+  private sealing: (() => void) | null = null;
+  private sealed = false;
   /** Records that could not be written, until the disk has said what there is in their place. */
   private askedAgain = 0;
 
@@ -269,8 +272,25 @@ export class RecordStore implements CommitHost {
   /** The end of a turn: starts to read what was missed and to write what gathered, unless that is under way. */
   flush(): void {
     this.flushPlanned = false;
+    if (this.sealed) return;
     if (!this.loading && this.misses.length > 0) this.startLoads();
     this.commits.flush();
+    if (this.sealing !== null && this.idle && !this.loading) this.endSealing(this.sealing);
+  }
+
+  /**
+   * Calls back when nothing is being read or written and nothing waits for it. From then on the disk stays as it is: what is still asked
+   * for is never answered, what is still put goes with the process.
+   */
+  seal(done: () => void): void {
+    this.sealing = done;
+    this.plan();
+  }
+
+  private endSealing(done: () => void): void {
+    this.sealing = null;
+    this.sealed = true;
+    done();
   }
 
   private startLoads(): void {
@@ -280,7 +300,7 @@ export class RecordStore implements CommitHost {
     this.counters.loadBatches++;
     this.readAll(entries, () => {
       this.loading = false;
-      if (this.misses.length > 0) this.plan();
+      if (this.misses.length > 0 || this.sealing !== null) this.plan();
     });
   }
 
@@ -341,6 +361,7 @@ export class RecordStore implements CommitHost {
       this.unpin(entry);
     }
     this.onCommitEnd(seq, error);
+    if (this.sealing !== null) this.plan();
   }
 
   /** The disk is asked at once, so that whoever follows the records too believes what it says. */

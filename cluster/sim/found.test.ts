@@ -236,3 +236,40 @@ it('trees summed while the disk gave damaged values are not kept over a clean st
   world.runFor(LONG_MS);
   expect(sum()).toBe(sound);
 });
+
+// Swarm seeds 301536 and 302358.
+it('trees kept over a clean stop know of what was put while the node stopped', () => {
+  const world = new SimWorld(1, 3, { cacheBytes: 1, repairIntervalSeconds: 0 });
+  world.form();
+  const [first] = replicas(world);
+  world.ask(first, { kind: 'set', keys: [KEY], value: 'one', level: ALL });
+  // Until the cache has let go of it.
+  for (let i = 0; i < 2; i++) world.ask(first, { kind: 'get', keys: [`other{${KEY}}`], level: ONE });
+  world.runFor(1000);
+  first.disk.delay = () => 10;
+  first.ask({ kind: 'set', keys: [KEY], value: 'two', level: ONE }, () => {});
+  world.runFor(1);
+  expect(first.life!.store.idle).toBe(true);
+  // So the record comes from the disk before what is noted last has got there.
+  first.disk.delay = () => 100;
+  first.stop();
+  world.runFor(LONG_MS);
+  expect(first.running).toBe(false);
+  first.start();
+  world.runFor(LONG_MS);
+  // Comparing trees would put them right.
+  judge(world, 'reads');
+  expect(world.checker.violations).toEqual([]);
+});
+
+// Swarm seed 301183.
+it('a node that takes long to stop is started once it has stopped', () => {
+  const world = new SimWorld(1, 3);
+  world.form();
+  const [first] = replicas(world);
+  first.disk.slowMs = 4000;
+  first.stop();
+  world.healFaults();
+  expect(first.life).toBeDefined();
+  expect(world.runUntil(() => first.starts === 1 && world.whole)).toBe(true);
+});

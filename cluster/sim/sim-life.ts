@@ -204,9 +204,7 @@ export class SimLife {
     const { store, parts } = this;
     this.assembly.stop();
     parts.transport.close();
-    store.whenSettled(() =>
-      this.assembly.saveFacts((error) => done(error === null && store.count(isUnwritten) === 0)),
-    );
+    this.assembly.saveFacts((error) => done(error === null && store.count(isUnwritten) === 0));
   }
 
   private flush(done: (outcome: Outcome) => void): void {
