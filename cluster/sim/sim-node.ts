@@ -60,6 +60,8 @@ export class SimNode {
   private clock: ProcessClock | undefined;
   private transport: SimTransport | undefined;
   private stopping = false;
+  /** It was to be started while it was still stopping: it is once that is over. */
+  private startsAgain = false;
   /** The world's time at which its clock stands still. */
   private clockStoppedAt: number | undefined;
   private backup: Backup | undefined;
@@ -83,6 +85,7 @@ export class SimNode {
   }
 
   start(): void {
+    if (this.stopping) this.startsAgain = true;
     if (this.running) return;
     const { world } = this;
     if ((!this.clean || this.lostSome) && this.newIncarnations) this.incarnation++;
@@ -157,9 +160,11 @@ export class SimNode {
     this.world.tell(`${this.address} is stopped`);
     life.stop((clean) => {
       if (this.clock !== clock) return;
+      const { startsAgain } = this;
       this.end();
       this.disk.closed();
       this.clean = clean;
+      if (startsAgain) this.start();
     });
   }
 
@@ -265,6 +270,7 @@ export class SimNode {
     this.clock = undefined;
     this.life = undefined;
     this.stopping = false;
+    this.startsAgain = false;
     const waiting = [...this.waiting];
     this.waiting.clear();
     for (const done of waiting) done(failed('connection lost'));
