@@ -1,7 +1,7 @@
 import type { ClockGuard } from './core/clock-guard.js';
 import { Gossip } from './core/gossip.js';
 import type { GossipMessage } from './core/gossip-messages.js';
-import type { MemberFacts, MemberView } from './core/member-view.js';
+import type { MemberFacts, MemberView, RingProgress } from './core/member-view.js';
 import type { Topology } from './core/topology.js';
 import type { Clock, Log, Random } from './environment.js';
 import { GOSSIP_MESSAGES, type Names, readGossip, writeGossip } from './gossip-codec.js';
@@ -28,7 +28,8 @@ export interface GossipPartOptions {
 export class GossipPart implements NodePart, Names {
   readonly messages = GOSSIP_MESSAGES;
   private gossip: Gossip | undefined;
-  private members: Topology['members'] = [];
+  /** By number: members of the ring, and this node. */
+  private names: (string | undefined)[] = [];
   private readonly byName = new Map<string, PeerId>();
   /** The start of this process: later than that of any before, as far as the clock was not set back. */
   private readonly bornAt: number;
@@ -38,20 +39,20 @@ export class GossipPart implements NodePart, Names {
   }
 
   nameOf(member: PeerId): string {
-    return this.members[member].name;
+    return this.names[member]!;
   }
 
   memberOf(name: string): PeerId | undefined {
     return this.byName.get(name);
   }
 
-  /** All members by their numbers; empty before the cluster has formed. */
+  /** Everybody by their numbers, members of the ring or not; empty before the cluster has formed. */
   views(): MemberView[] {
     const { gossip } = this;
     if (gossip === undefined) return [];
     const { clocks, topology } = this.options;
-    const { self } = topology();
-    return this.members.map(({ name }, member) => {
+    const { self, members } = topology();
+    return Array.from(members, ({ name }, member) => {
       const { generation, version, facts } = gossip.table.state(member);
       return {
         state: gossip.stateOf(member),
@@ -59,7 +60,7 @@ export class GossipPart implements NodePart, Names {
         generation,
         version,
         facts: parseFacts(facts),
-        clockOffBy: member === self ? clocks.ownOffBy(this.members.length - 1) : clocks.offBy(name),
+        clockOffBy: member === self ? clocks.ownOffBy(members.length - 1) : clocks.offBy(name),
       };
     });
   }
@@ -67,12 +68,10 @@ export class GossipPart implements NodePart, Names {
   formed(): void {
     const { topology, random, transport, phiThreshold, gossipInterval, heartbeatMs, usable } = this.options;
     const { members, self } = topology();
-    this.members = members;
-    for (const [member, { name }] of members.entries()) this.byName.set(name, member);
     this.gossip = new Gossip(
       {
-        names: members.map(({ name }) => name),
         self,
+        name: members[self].name,
         generation: this.bornAt,
         facts: this.ownFacts(),
         tickMs: TICK_MS,
@@ -92,6 +91,16 @@ export class GossipPart implements NodePart, Names {
         clock: (peer, theirs, askedAt) => this.checkClock(peer, theirs, askedAt),
       },
     );
+    this.ringChanged(topology());
+  }
+
+  ringChanged({ members }: Topology): void {
+    this.names = members.map(({ name }) => name);
+    this.byName.clear();
+    this.names.forEach((name, member) => {
+      if (name !== undefined) this.byName.set(name, member);
+    });
+    this.gossip!.setMembers(this.names);
   }
 
   linkUp(peer: PeerId): void {
@@ -143,9 +152,20 @@ export class GossipPart implements NodePart, Names {
 
 function parseFacts(text: string): MemberFacts | undefined {
   try {
-    const { id, address, rack } = JSON.parse(Buffer.from(text, 'latin1').toString());
-    return { id: String(id), address: String(address), rack: String(rack) };
+    const { id, address, rack, ring } = JSON.parse(Buffer.from(text, 'latin1').toString());
+    const facts = { id: String(id), address: String(address), rack: String(rack) };
+    return ring === undefined ? facts : { ...facts, ring: progressOf(ring) };
   } catch {
     return undefined;
   }
+}
+
+function progressOf({ epoch, done, left, total, bytes }: Record<string, unknown>): RingProgress {
+  return {
+    epoch: Number(epoch),
+    done: done === true,
+    left: Number(left),
+    total: Number(total),
+    bytes: Number(bytes),
+  };
 }

@@ -4,7 +4,6 @@ import { FailureDetector } from './failure-detector.js';
 
 const TICK_MS = 50;
 const HEARTBEAT_MS = 200;
-const SELF = 0;
 const PEER = 1;
 const OTHERS = [2, 3, 4];
 
@@ -21,8 +20,6 @@ class Bench {
 
   constructor(peers = 5) {
     this.detector = new FailureDetector(
-      peers,
-      SELF,
       { tickMs: TICK_MS, heartbeatMs: HEARTBEAT_MS, threshold: () => 8, random: new SimRandom(1) },
       {
         signs: (peer) => this.signs.get(peer) ?? 0,
@@ -40,7 +37,10 @@ class Bench {
         isDown: (peer) => this.down.has(peer),
       },
     );
-    for (let peer = 1; peer < peers; peer++) this.detector.linkUp(peer);
+    for (let peer = 1; peer < peers; peer++) {
+      this.detector.watch(peer);
+      this.detector.linkUp(peer);
+    }
     this.run(5000);
     this.said.length = 0;
   }
@@ -196,5 +196,70 @@ describe('a peer', () => {
     for (const number of old) bench.detector.answered(number, false);
     bench.run(300);
     expect(bench.down.size).toBe(0);
+  });
+});
+
+describe('a peer that is no member', () => {
+  const STRANGER = 9;
+  let bench: Bench;
+  beforeEach(() => {
+    bench = new Bench();
+  });
+
+  it('is never used, nor asked after, connected or not', () => {
+    bench.detector.linkUp(STRANGER);
+    bench.run(5000);
+    bench.detector.linkDown(STRANGER);
+    expect(bench.run(20_000).said).toEqual([]);
+    expect(bench.detector.usablePeers()).toEqual([PEER, ...OTHERS]);
+    expect(bench.detector.unusablePeers()).toEqual([]);
+  });
+
+  it('and becomes one is used when its link is noted, and until it is met is given time', () => {
+    bench.detector.watch(STRANGER);
+    expect(bench.run(2500).said).toEqual([]);
+    expect(bench.detector.unusablePeers()).toEqual([STRANGER]);
+    bench.detector.linkUp(STRANGER);
+    expect(bench.said).toEqual([`${STRANGER} up`]);
+  });
+
+  it('and becomes one but never shows is asked after in the end', () => {
+    bench.detector.watch(STRANGER);
+    expect(bench.until(`ask ${PEER} for ${STRANGER}`)).toBeGreaterThanOrEqual(2950);
+    bench.answer(false);
+    expect(bench.until(`${STRANGER} down`)).toBeLessThan(1000);
+  });
+});
+
+describe('a member that leaves', () => {
+  it('is not asked after any more, and the others are neither lost nor suspected', () => {
+    const bench = new Bench();
+    bench.detector.unwatch(PEER);
+    bench.silenced.add(PEER);
+    expect(bench.run(20_000).said).toEqual([]);
+    bench.detector.linkDown(PEER);
+    expect(bench.run(20_000).said).toEqual([]);
+    expect(bench.detector.usablePeers()).toEqual(OTHERS);
+    expect(bench.detector.phiOf(PEER)).toBe(0);
+  });
+
+  it('is forgotten with the question about it, whatever is answered later', () => {
+    const bench = new Bench();
+    bench.silenced.add(PEER);
+    bench.until(`${PEER} lost`);
+    bench.detector.unwatch(PEER);
+    bench.answer(false);
+    bench.run(20_000);
+    expect(bench.down.size).toBe(0);
+  });
+
+  it('and comes again is met as a new one', () => {
+    const bench = new Bench();
+    bench.detector.unwatch(PEER);
+    bench.detector.linkDown(PEER);
+    bench.detector.watch(PEER);
+    bench.detector.linkUp(PEER);
+    expect(bench.said).toEqual([`${PEER} up`]);
+    expect(bench.detector.isUsable(PEER)).toBe(true);
   });
 });

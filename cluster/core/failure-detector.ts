@@ -1,5 +1,6 @@
 import type { Random } from '../environment.js';
 import type { PeerId } from '../transport.js';
+import { grown } from './grown.js';
 import { PhiDetector } from './phi-detector.js';
 import { sample } from './sample.js';
 
@@ -13,6 +14,8 @@ const ANSWER_MS = 500;
 const ASK_AGAIN_MS = 1000;
 /** A silent peer about which nobody can be asked is held down after so long. */
 const ALONE_MS = 10_000;
+/** A member that has just been let into the ring may be connected with some and not yet with others; nobody is asked about it for so long. */
+const NEWCOMER_MS = 3000;
 /** Signs of life, each in a tick of its own, after which a silent peer is trusted again. */
 const SIGNS_OF_RETURN = 2;
 
@@ -58,22 +61,24 @@ export class FailureDetector {
   private readonly phi: PhiDetector;
   /** What this node has lived through, ms. */
   private awake = 0;
-  private readonly connected: Uint8Array;
-  private readonly silent: Uint8Array;
+  /** Who is to be judged at all. Of others it is only known whether they are connected. */
+  private watched = new Uint8Array();
+  private connected = new Uint8Array();
+  private silent = new Uint8Array();
   /** It says that it does not hear us. */
-  private readonly deaf: Uint8Array;
-  private readonly used: Uint8Array;
+  private deaf = new Uint8Array();
+  private used = new Uint8Array();
   /** Since when it is not usable. */
-  private readonly lostAt: Float64Array;
-  private readonly seen: Float64Array;
-  private readonly returning: Uint8Array;
+  private lostAt = new Float64Array();
+  /** Until then nobody is asked about it. */
+  private sparedUntil = new Float64Array();
+  private seen = new Float64Array();
+  private returning = new Uint8Array();
   private readonly inquiries = new Map<PeerId, Inquiry>();
   private readonly byNumber = new Map<number, Inquiry>();
   private nextNumber = 1;
 
   constructor(
-    private readonly peers: number,
-    private readonly self: PeerId,
     private readonly options: {
       /** From tick to tick, ms. */
       readonly tickMs: number;
@@ -84,14 +89,45 @@ export class FailureDetector {
     },
     private readonly effects: DetectorEffects,
   ) {
-    this.phi = new PhiDetector(peers, options.heartbeatMs);
-    this.connected = new Uint8Array(peers);
-    this.silent = new Uint8Array(peers);
-    this.deaf = new Uint8Array(peers);
-    this.used = new Uint8Array(peers);
-    this.lostAt = new Float64Array(peers);
-    this.seen = new Float64Array(peers);
-    this.returning = new Uint8Array(peers);
+    this.phi = new PhiDetector(options.heartbeatMs);
+  }
+
+  /** The peer is a member from now on. If its link is up already, `linkUp` has to be called once more. */
+  watch(peer: PeerId): void {
+    this.makeRoom(peer + 1);
+    this.watched[peer] = 1;
+    this.lostAt[peer] = this.awake;
+    // In the beginning everybody has been tried.
+    this.sparedUntil[peer] = this.awake === 0 ? 0 : this.awake + NEWCOMER_MS;
+  }
+
+  /** The peer is no member any more: whether it is heard or not is nobody's business, and is not told. */
+  unwatch(peer: PeerId): void {
+    this.watched[peer] = 0;
+    this.used[peer] = 0;
+    this.silent[peer] = 0;
+    this.deaf[peer] = 0;
+    this.returning[peer] = 0;
+    const inquiry = this.inquiries.get(peer);
+    if (inquiry !== undefined) this.close(inquiry);
+  }
+
+  private makeRoom(peers: number): void {
+    this.phi.grow(peers);
+    this.watched = grown(this.watched, peers);
+    this.connected = grown(this.connected, peers);
+    this.silent = grown(this.silent, peers);
+    this.deaf = grown(this.deaf, peers);
+    this.used = grown(this.used, peers);
+    this.lostAt = grown(this.lostAt, peers);
+    this.sparedUntil = grown(this.sparedUntil, peers);
+    this.seen = grown(this.seen, peers);
+    this.returning = grown(this.returning, peers);
+  }
+
+  /** There is a connection, with a member or with somebody else. */
+  isLinked(peer: PeerId): boolean {
+    return this.connected[peer] === 1;
   }
 
   isUsable(peer: PeerId): boolean {
@@ -109,25 +145,26 @@ export class FailureDetector {
   }
 
   phiOf(peer: PeerId): number {
-    return peer === this.self ? 0 : this.phi.phi(peer, this.awake);
+    return this.watched[peer] === 1 ? this.phi.phi(peer, this.awake) : 0;
   }
 
   /** Usable peers, in no order. */
   usablePeers(): PeerId[] {
     const list: PeerId[] = [];
-    for (let peer = 0; peer < this.peers; peer++) if (this.used[peer] === 1) list.push(peer);
+    for (let peer = 0; peer < this.used.length; peer++) if (this.used[peer] === 1) list.push(peer);
     return list;
   }
 
   unusablePeers(): PeerId[] {
     const list: PeerId[] = [];
-    for (let peer = 0; peer < this.peers; peer++)
-      if (this.used[peer] === 0 && peer !== this.self) list.push(peer);
+    for (let peer = 0; peer < this.watched.length; peer++)
+      if (this.watched[peer] === 1 && this.used[peer] === 0) list.push(peer);
     return list;
   }
 
   /** There is a connection that works both ways: its handshake has just shown it. */
   linkUp(peer: PeerId): void {
+    this.makeRoom(peer + 1);
     this.phi.greet(peer, this.awake);
     this.connected[peer] = 1;
     this.silent[peer] = 0;
@@ -138,6 +175,7 @@ export class FailureDetector {
 
   linkDown(peer: PeerId): void {
     this.connected[peer] = 0;
+    if (this.watched[peer] !== 1) return;
     this.judge(peer);
     this.inquire(peer);
   }
@@ -165,8 +203,8 @@ export class FailureDetector {
   tick(): void {
     this.awake += this.options.tickMs;
     const threshold = this.options.threshold();
-    for (let peer = 0; peer < this.peers; peer++) {
-      if (peer === this.self) continue;
+    for (let peer = 0; peer < this.watched.length; peer++) {
+      if (this.watched[peer] === 0) continue;
       if (this.connected[peer] === 0) this.inquire(peer);
       else this.listen(peer, threshold);
     }
@@ -197,7 +235,7 @@ export class FailureDetector {
   }
 
   private judge(peer: PeerId): void {
-    const usable = this.hears(peer) && this.deaf[peer] === 0;
+    const usable = this.watched[peer] === 1 && this.hears(peer) && this.deaf[peer] === 0;
     if (usable === (this.used[peer] === 1)) return;
     this.used[peer] = usable ? 1 : 0;
     if (!usable) this.lostAt[peer] = this.awake;
@@ -206,7 +244,7 @@ export class FailureDetector {
 
   /** Puts the question whether anybody hears the peer, or draws the conclusion from the answers. */
   private inquire(peer: PeerId): void {
-    if (this.effects.isDown(peer)) return;
+    if (this.effects.isDown(peer) || this.awake < this.sparedUntil[peer]) return;
     const inquiry = this.inquiries.get(peer);
     if (inquiry === undefined) {
       this.ask(peer);

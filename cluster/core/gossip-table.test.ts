@@ -6,7 +6,11 @@ const NAMES = ['a', 'b', 'c'];
 const NOW = 1_700_000_000_000;
 
 function tableOf(self: number, generation = NOW): GossipTable {
-  return new GossipTable(NAMES, self, generation, `facts of ${NAMES[self]}`);
+  const table = new GossipTable(self, NAMES[self], generation, `facts of ${NAMES[self]}`);
+  NAMES.forEach((name, member) => {
+    if (member !== self) table.add(member, name);
+  });
+  return table;
 }
 
 function told(table: GossipTable, state: Partial<MemberState> & { member: number }): boolean {
@@ -109,6 +113,45 @@ describe('a member itself', () => {
     const table = tableOf(0);
     table.accuse(0);
     expect(table.isDown(0)).toBe(false);
+  });
+});
+
+describe('a member that has left', () => {
+  it('leaves the table as if it had never been known', () => {
+    const table = tableOf(0);
+    told(table, { member: 2, version: 4, facts: 'stays' });
+    const without = [table.sumA, table.sumB];
+    told(table, { member: 1, version: 3, down: true });
+    expect([table.sumA, table.sumB]).not.toEqual(without);
+    table.remove(1);
+    expect([table.sumA, table.sumB]).toEqual(without);
+    expect(table.digests().map(({ member }) => member)).toEqual([0, 2]);
+    expect(table.state(2)).toMatchObject({ version: 4, facts: 'stays' });
+    const neverKnewIt = new GossipTable(0, NAMES[0], NOW, 'facts of a');
+    neverKnewIt.add(2, NAMES[2]);
+    told(neverKnewIt, { member: 2, version: 4, facts: 'stays' });
+    expect([neverKnewIt.sumA, neverKnewIt.sumB]).toEqual(without);
+  });
+
+  it('is not brought back by a late rumour, and is when it is let in anew', () => {
+    const table = tableOf(0);
+    table.remove(1);
+    expect(told(table, { member: 1, version: 9, down: true })).toBe(false);
+    expect(table.isDown(1)).toBe(false);
+    table.add(1, NAMES[1]);
+    expect(table.state(1)).toMatchObject({ generation: 0, version: 0, facts: '' });
+    expect(told(table, { member: 1, version: 9, facts: 'back' })).toBe(true);
+  });
+});
+
+describe('a member with a number far above the others', () => {
+  it('is known like any other, and nobody stands for the numbers between', () => {
+    const table = tableOf(0);
+    table.add(40, 'far');
+    told(table, { member: 40, version: 2, facts: 'far away' });
+    expect(table.members).toEqual([0, 1, 2, 40]);
+    expect(told(table, { member: 17, version: 2 })).toBe(false);
+    expect(table.state(40)).toMatchObject({ version: 2, facts: 'far away' });
   });
 });
 

@@ -1,5 +1,6 @@
 import { fnv1a } from '../../storage/writers.js';
 import type { PeerId } from '../transport.js';
+import { grown } from './grown.js';
 
 /** A generation further ahead than this is damage, not news (CASSANDRA-8113): nobody could ever contradict it. */
 const MAX_GENERATION_AHEAD_MS = 366 * 86_400_000;
@@ -26,34 +27,57 @@ export interface MemberState extends Digest {
  *
  * Promises: only a member itself raises its version, so what it says replaces whatever is said of its past; of one version the
  * bad news wins, and the accused refutes it by a higher version; merging is idempotent, commutative and associative, so all
- * tables become equal, in whatever order news travels. One entry per member: it does not grow.
+ * tables become equal, in whatever order news travels. One entry per member: it grows with the ring only, and who has left is
+ * forgotten as if it had never been known.
  */
 export class GossipTable {
   /** Sums over all entries: equal for equal tables. */
   sumA = 0;
   sumB = 0;
-  private readonly generations: Float64Array;
-  private readonly versions: Uint32Array;
-  private readonly downs: Uint8Array;
-  private readonly facts: string[];
-  private readonly hashes: Uint32Array;
+  /** By number: 1 for members. There may be holes between them. */
+  private present = new Uint8Array();
+  private generations = new Float64Array();
+  private versions = new Uint32Array();
+  private downs = new Uint8Array();
+  private hashes = new Uint32Array();
+  private readonly facts: string[] = [];
 
   constructor(
-    names: readonly string[],
     private readonly self: PeerId,
+    name: string,
     generation: number,
     facts: string,
   ) {
-    this.generations = new Float64Array(names.length);
-    this.versions = new Uint32Array(names.length);
-    this.downs = new Uint8Array(names.length);
-    this.facts = names.map(() => '');
-    this.hashes = Uint32Array.from(names, (name) => fnv1a(name));
+    this.add(self, name);
     this.set({ member: self, generation, version: 1, down: false, facts });
   }
 
-  get members(): number {
-    return this.facts.length;
+  /** A member of which nothing is known yet. */
+  add(member: PeerId, name: string): void {
+    const size = member + 1;
+    this.present = grown(this.present, size);
+    this.generations = grown(this.generations, size);
+    this.versions = grown(this.versions, size);
+    this.downs = grown(this.downs, size);
+    this.hashes = grown(this.hashes, size);
+    this.hashes[member] = fnv1a(name);
+    this.facts[member] = '';
+    this.present[member] = 1;
+  }
+
+  /** It is no member any more: what is still told of it is no news. */
+  remove(member: PeerId): void {
+    this.set({ member, generation: 0, version: 0, down: false, facts: '' });
+    this.present[member] = 0;
+  }
+
+  has(member: PeerId): boolean {
+    return this.present[member] === 1;
+  }
+
+  /** All members, by their numbers; this node is one of them. */
+  get members(): PeerId[] {
+    return [...this.present.keys()].filter((member) => this.has(member));
   }
 
   digest(member: PeerId): Digest {
@@ -74,9 +98,7 @@ export class GossipTable {
   }
 
   digests(): Digest[] {
-    const digests: Digest[] = [];
-    for (let member = 0; member < this.members; member++) digests.push(this.digest(member));
-    return digests;
+    return this.members.map((member) => this.digest(member));
   }
 
   /** Below 0: this table knows less of the member than the digest tells of; above 0: it knows more. */
@@ -101,7 +123,7 @@ export class GossipTable {
   /** Takes in what another node knows. True when it was news. */
   merge(state: MemberState, now: number): boolean {
     if (state.generation > now + MAX_GENERATION_AHEAD_MS) return false;
-    if (this.compare(state) >= 0) return false;
+    if (!this.has(state.member) || this.compare(state) >= 0) return false;
     if (state.member === this.self) this.refute(state);
     else this.set(state);
     return true;

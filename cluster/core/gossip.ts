@@ -20,8 +20,9 @@ const FANOUT = 3;
 const JITTER = 0.1;
 
 export interface GossipOptions {
-  readonly names: readonly string[];
   readonly self: PeerId;
+  /** This node's. */
+  readonly name: string;
   readonly generation: number;
   readonly facts: string;
   readonly tickMs: number;
@@ -56,14 +57,16 @@ export class Gossip {
   readonly table: GossipTable;
   private untilRound: number;
   private now = 0;
+  /** Members since the last tick, whose links may have been up before. */
+  private readonly newcomers = new Set<PeerId>();
 
   constructor(
     private readonly options: GossipOptions,
     private readonly effects: GossipEffects,
   ) {
-    const { names, self, generation, facts, random } = options;
-    this.table = new GossipTable(names, self, generation, facts);
-    this.detector = new FailureDetector(names.length, self, options, {
+    const { self, name, generation, facts, random } = options;
+    this.table = new GossipTable(self, name, generation, facts);
+    this.detector = new FailureDetector(options, {
       signs: (peer) => effects.signs(peer),
       usable: (peer, is) => effects.usable(peer, is),
       hearing: (peer) => this.greet(peer),
@@ -79,6 +82,26 @@ export class Gossip {
     this.untilRound = options.interval() * random.next();
   }
 
+  /**
+   * The members are these from now on, beside this node: by number, with a hole for each number that is nobody's. What is known of those
+   * who stay is kept. Those who are gone are not told to be lost.
+   */
+  setMembers(names: readonly (string | undefined)[]): void {
+    const { self } = this.options;
+    for (const member of this.table.members) {
+      if (member === self || names[member] !== undefined) continue;
+      this.table.remove(member);
+      this.newcomers.delete(member);
+      this.detector.unwatch(member);
+    }
+    names.forEach((name, member) => {
+      if (name === undefined || this.table.has(member)) return;
+      this.table.add(member, name);
+      this.detector.watch(member);
+      this.newcomers.add(member);
+    });
+  }
+
   stateOf(peer: PeerId): State {
     if (peer === this.options.self || this.detector.isUsable(peer)) return 'up';
     return this.table.isDown(peer) && !this.detector.hears(peer) ? 'down' : 'suspect';
@@ -86,8 +109,9 @@ export class Gossip {
 
   linkUp(peer: PeerId, now: number): void {
     this.now = now;
+    this.newcomers.delete(peer);
     this.detector.linkUp(peer);
-    this.greet(peer);
+    if (this.table.has(peer)) this.greet(peer);
   }
 
   linkDown(peer: PeerId): void {
@@ -97,6 +121,8 @@ export class Gossip {
   /** Once every `tickMs`. */
   tick(now: number): void {
     this.now = now;
+    for (const peer of this.newcomers) if (this.detector.isLinked(peer)) this.linkUp(peer, now);
+    this.newcomers.clear();
     this.detector.tick();
     this.untilRound -= this.options.tickMs;
     if (this.untilRound > 0) return;
@@ -107,6 +133,7 @@ export class Gossip {
 
   receive(peer: PeerId, message: GossipMessage, now: number): void {
     this.now = now;
+    if (!this.table.has(peer)) return;
     switch (message.kind) {
       case 'syn':
         return this.onSyn(peer, message);
@@ -151,6 +178,7 @@ export class Gossip {
     const states: MemberState[] = [];
     const wanted: PeerId[] = [];
     for (const digest of same ? [] : digests!) {
+      if (!this.table.has(digest.member)) continue;
       const order = this.table.compare(digest);
       if (order > 0) states.push(this.table.state(digest.member));
       else if (order < 0) wanted.push(digest.member);
@@ -167,10 +195,9 @@ export class Gossip {
   private onAck(peer: PeerId, { clock, hears, echo, states, wanted }: Ack): void {
     this.detector.heardBy(peer, hears);
     this.merge(peer, states);
-    if (wanted.length > 0) {
-      const asked = wanted.slice(0, MAX_STATES).map((member) => this.table.state(member));
-      this.effects.send(peer, { kind: 'ack2', states: asked });
-    }
+    const asked = wanted.filter((member) => this.table.has(member)).slice(0, MAX_STATES);
+    if (asked.length > 0)
+      this.effects.send(peer, { kind: 'ack2', states: asked.map((member) => this.table.state(member)) });
     this.effects.clock(peer, clock, echo);
   }
 

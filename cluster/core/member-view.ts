@@ -7,6 +7,20 @@ export interface MemberFacts {
   /** Where clients reach it. */
   readonly address: string;
   readonly rack: string;
+  /** How far it is with what the present change of the ring asks of it. */
+  readonly ring?: RingProgress;
+}
+
+/** A member's part in a change of the ring. */
+export interface RingProgress {
+  /** The state of the ring for which this is said. */
+  readonly epoch: number;
+  readonly done: boolean;
+  /** Slots that are still to be seen to, of so many in all. */
+  readonly left: number;
+  readonly total: number;
+  /** Of records that it has received for it. */
+  readonly bytes: number;
 }
 
 /** A member as this node sees it. */

@@ -6,6 +6,12 @@ const EXPECTED_MS = 200;
 const PEER = 1;
 const THRESHOLD = 8;
 
+function detectorOf(): PhiDetector {
+  const detector = new PhiDetector(EXPECTED_MS);
+  detector.grow(PEER + 1);
+  return detector;
+}
+
 /** Hears the peer at these intervals; returns the time after the last. */
 function hear(detector: PhiDetector, intervals: readonly number[], from = 0): number {
   let now = from;
@@ -27,7 +33,7 @@ const regular = (count: number): number[] => new Array<number>(count).fill(EXPEC
 
 describe('phi', () => {
   it('rises with silence, from nothing to certainty, and never ends in infinity', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     const now = hear(detector, regular(50));
     let last = -1;
     for (let silence = 0; silence < 3000; silence += 10) {
@@ -41,7 +47,7 @@ describe('phi', () => {
   });
 
   it('is the normal tail: one deviation late is 0.8, two are 1.6, three 2.9', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     const now = hear(detector, regular(50));
     const late = (deviations: number): number => detector.phi(PEER, now + 200 + 250 + deviations * 100);
     expect(late(1)).toBeCloseTo(0.8, 1);
@@ -50,7 +56,7 @@ describe('phi', () => {
   });
 
   it('suspects a regular peer about a second after its last sign, also the first time', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     expect(patience(detector, 0)).toBeGreaterThan(900);
     const now = hear(detector, regular(1000));
     expect(patience(detector, now)).toBeGreaterThan(900);
@@ -58,7 +64,7 @@ describe('phi', () => {
   });
 
   it('is more patient with an irregular peer, and as before once it is regular again', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     const random = new SimRandom(1);
     const slow = Array.from({ length: 200 }, () => (random.chance(0.2) ? 800 : 200));
     const now = hear(detector, slow);
@@ -68,26 +74,26 @@ describe('phi', () => {
   });
 
   it('does not take much traffic for a promise of more', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     const now = hear(detector, new Array<number>(5000).fill(1));
     expect(patience(detector, now)).toBeGreaterThan(900);
   });
 
   it('remembers silences between bursts of traffic', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     const burstsAndGaps = Array.from({ length: 2000 }, (_, i) => (i % 40 === 0 ? 900 : 5));
     const now = hear(detector, burstsAndGaps);
     expect(patience(detector, now)).toBeGreaterThan(1500);
   });
 
   it('is not blinded by one very long silence', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     const now = hear(detector, [...regular(100), 60_000, ...regular(3)]);
     expect(patience(detector, now)).toBeLessThan(1300);
   });
 
   it('begins anew with a new connection', () => {
-    const detector = new PhiDetector(2, EXPECTED_MS);
+    const detector = detectorOf();
     const now = hear(detector, regular(10)) + 60_000;
     expect(detector.phi(PEER, now)).toBeGreaterThan(THRESHOLD);
     detector.greet(PEER, now);

@@ -1,3 +1,5 @@
+import { grown } from './grown.js';
+
 /** Intervals kept of each peer: at five signs a second the last twenty seconds. */
 const WINDOW = 100;
 /** phi of a silence that no number would make more certain. */
@@ -19,17 +21,16 @@ export class PhiDetector {
   private readonly minDeviationMs: number;
   /** A longer silence counts as this long: one stop of a minute must not make the next one invisible. */
   private readonly longestMs: number;
-  private readonly last: Float64Array;
-  private readonly sampledAt: Float64Array;
+  private last = new Float64Array();
+  private sampledAt = new Float64Array();
   /** The longest silence since the last sample was taken. */
-  private readonly worst: Float64Array;
-  private readonly window: Uint16Array;
-  private readonly samples: Uint32Array;
-  private readonly sum: Float64Array;
-  private readonly sumOfSquares: Float64Array;
+  private worst = new Float64Array();
+  private window = new Uint16Array();
+  private samples = new Uint32Array();
+  private sum = new Float64Array();
+  private sumOfSquares = new Float64Array();
 
   constructor(
-    peers: number,
     /** A peer that has nothing to say is heard so often, ms. */
     private readonly expectedMs: number,
   ) {
@@ -37,13 +38,17 @@ export class PhiDetector {
     this.minDeviationMs = Math.max(100, expectedMs / 2);
     this.longestMs = Math.min(5 * expectedMs, 0xffff);
     this.calmMs = expectedMs + this.pauseMs;
-    this.last = new Float64Array(peers);
-    this.sampledAt = new Float64Array(peers);
-    this.worst = new Float64Array(peers);
-    this.window = new Uint16Array(peers * WINDOW);
-    this.samples = new Uint32Array(peers);
-    this.sum = new Float64Array(peers);
-    this.sumOfSquares = new Float64Array(peers);
+  }
+
+  /** Makes room for peers with numbers below this. */
+  grow(peers: number): void {
+    this.last = grown(this.last, peers);
+    this.sampledAt = grown(this.sampledAt, peers);
+    this.worst = grown(this.worst, peers);
+    this.window = grown(this.window, peers * WINDOW);
+    this.samples = grown(this.samples, peers);
+    this.sum = grown(this.sum, peers);
+    this.sumOfSquares = grown(this.sumOfSquares, peers);
   }
 
   /** How long the peer has not been heard. */

@@ -27,6 +27,7 @@ export class GossipWorld {
   falseSuspicions = 0;
   falseDowns = 0;
   readonly random: SimRandom;
+  private readonly names: readonly string[];
   private readonly count: number;
   private readonly alive: Uint8Array;
   private readonly muted: Uint8Array;
@@ -44,6 +45,8 @@ export class GossipWorld {
     count: number,
     /** Of each message and each heartbeat. */
     loss: number,
+    /** The first so many are the ring; the others are there, and no members. */
+    members = count,
   ) {
     this.random = new SimRandom(seed);
     this.losses = new Losses(loss, this.random);
@@ -53,8 +56,9 @@ export class GossipWorld {
     this.beats = new Float64Array(count);
     this.beyondBeats = new Int32Array(count * count);
     this.phase = Uint8Array.from({ length: count }, () => this.random.below(TICKS_PER_HEARTBEAT));
-    const names = Array.from({ length: count }, (_, i) => `n${i}`);
-    this.nodes = names.map((_, self) => this.make(self, names));
+    this.names = Array.from({ length: count }, (_, i) => `n${i}`);
+    const ring = this.names.slice(0, members);
+    this.nodes = this.names.map((_, self) => this.make(self, ring));
     this.linkAll();
   }
 
@@ -87,12 +91,17 @@ export class GossipWorld {
     return this.nodes.filter((_, node) => node !== than && this.alive[node] === 1);
   }
 
-  private make(self: PeerId, names: readonly string[]): Gossip {
+  /** These are the ring from now on, as far as this node knows. */
+  tellRing(node: PeerId, members: readonly PeerId[]): void {
+    this.nodes[node].setMembers(this.names.map((name, i) => (members.includes(i) ? name : undefined)));
+  }
+
+  private make(self: PeerId, ring: readonly string[]): Gossip {
     const { random, beats, beyondBeats, count } = this;
-    return new Gossip(
+    const gossip = new Gossip(
       {
-        names,
         self,
+        name: this.names[self],
         generation: this.now,
         facts: '{}',
         tickMs: TICK_MS,
@@ -116,6 +125,8 @@ export class GossipWorld {
         clock: () => {},
       },
     );
+    gossip.setMembers(ring);
+    return gossip;
   }
 
   /** The nodes have been together for long: all are linked, and all know all. */
