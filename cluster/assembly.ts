@@ -263,7 +263,7 @@ export class Assembly {
     this.node.coordinator.registers = this.registers;
     this.node.addPart(this.registers);
     turn.addStage('commands', () => this.registers.flush());
-    this.sweeper = new Sweeper(this.store, clock, () => this.node.ready && this.node.topology.n === 1);
+    this.sweeper = new Sweeper(this.store, clock, () => this.node.ready && this.node.topology.alone);
     this.reaper = new Reaper(this.store, topology, transport, {
       graceMs,
       requestTimeout: settings.requestTimeout,

@@ -282,7 +282,7 @@ describe('a request for the register of its slot', () => {
     startSerial();
     expect(sent.map(({ peer }) => peer)).toEqual([3]);
     firstLiveHome = SELF;
-    expect([forwarder.runsHere(SLOT), forwarder.runsHere(SLOT, true)]).toEqual([false, true]);
+    expect(forwarder.runsHere(SLOT)).toBe(false);
     expect(startSerial().ends).toEqual(['runs here']);
   });
 

@@ -51,8 +51,8 @@ export abstract class ForwardedRequest {
 
   /** It as the coordinator's server understands it. */
   abstract payload(): string;
-  /** This node coordinates the slot itself. */
-  abstract runHere(): void;
+  /** This node coordinates the slot itself; `moved` is for its operation (see `Operation`). */
+  abstract runHere(moved: () => void): void;
   abstract answered(answer: string): void;
   /** `failure` is a whole error line. */
   abstract failed(failure: string): void;
@@ -80,8 +80,8 @@ export class Forwarder {
   ) {}
 
   /** Whether this node may run a request of the slot without asking anybody. */
-  runsHere(slot: number, serial = false): boolean {
-    return this.ownerOf(slot, serial) === SELF && !this.holds(slot);
+  runsHere(slot: number): boolean {
+    return this.ownerOf(slot, false) === SELF && !this.holds(slot);
   }
 
   start(request: ForwardedRequest): void {
@@ -144,7 +144,7 @@ export class Forwarder {
 
   private attempt(request: ForwardedRequest): void {
     const owner = this.ownerOf(request.slot, request.serial);
-    if (owner === SELF) return request.runHere();
+    if (owner === SELF) return request.runHere(() => this.declined(request));
     const now = this.elapsedMs();
     if (owner === NOBODY) {
       // A failover may be under way; later on it is no use to keep everybody waiting.

@@ -3,13 +3,13 @@
  * strings are latin1 with a u32 length, all numbers big endian.
  */
 export const Message = {
-  /** group:u32 db:u8 slot:u16 key record -- one record of a write group. */
+  /** group:u32 epoch:u32 db:u8 slot:u16 key record -- one record of a write group. */
   Write: 1,
   /** group:u32 records:u32 -- the group is whole: commit and acknowledge it. */
   WriteEnd: 2,
   /** group:u32 ok:u8 */
   WriteAck: 3,
-  /** request:u32 full:u8 db:u8 slot:u16 key */
+  /** request:u32 epoch:u32 full:u8 db:u8 slot:u16 key */
   Read: 4,
   /** request:u32 a:u32 b:u32 -- the digest of what this replica has. */
   ReadDigest: 5,
@@ -44,7 +44,7 @@ export const Message = {
   Probe: 18,
   /** number:u32 name heard:u8 -- back to the asker, or to the one who asked for it. */
   ProbeAnswer: 19,
-  /** group:u32 rank:u8 db:u8 slot:u16 key record -- one record of a write group, for the home replica at that rank, which is down. */
+  /** group:u32 epoch:u32 home db:u8 slot:u16 key record -- one record of a write group, for the home replica of that name, which is down. */
   WriteHinted: 20,
   /** request:u32 db:u8 slot:u16 key record -- what the receiver missed; it answers once the record is in its log. */
   Hint: 21,
@@ -73,7 +73,7 @@ export const Message = {
   /** request:u32 count:u16, then of each key yes:u8 */
   ReapAnswer: 31,
   /**
-   * request:u32 slot:u16 ballot count:u32, then of each key db:u8 key a:u32 b:u32 -- promise that ballot (round:f64 proposer) for the slot's
+   * request:u32 epoch:u32 slot:u16 ballot count:u32, then of each key db:u8 key a:u32 b:u32 -- promise that ballot (round:f64 proposer) for the slot's
    * register; and what do you hold of these keys, of which our records have these digests?
    */
   Prepare: 32,
@@ -82,7 +82,7 @@ export const Message = {
    * record (`core/register/registers.ts`)
    */
   Promise: 33,
-  /** request:u32 slot:u16 ballot unit -- all records of the unit, or none (`core/register/unit.ts`) */
+  /** request:u32 epoch:u32 slot:u16 ballot unit -- all records of the unit, or none (`core/register/unit.ts`) */
   Accept: 34,
   /** request:u32 vote:u8 promised */
   Accepted: 35,

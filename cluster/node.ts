@@ -195,6 +195,7 @@ export class Node {
     const now = this.clock.elapsed();
     const refusal = operation.deadline <= now ? TOO_LATE : this.refusal(now);
     if (refusal !== null) return operation.finish(refusal);
+    operation.moved = decline;
     if (this.mayCoordinate(operation)) return begin();
     // Who sent it may have seen somebody die whom this node still sees alive, and in whose place it is to stand.
     const waiter: TopologyWaiter = {
@@ -334,6 +335,19 @@ export class Node {
   private formed(topology: Topology): void {
     this.topologyNow = topology;
     for (const part of this.parts) part.formed?.();
+  }
+
+  /** The ring is another from now on. Who is in it no longer is gone. */
+  ringChanged(topology: Topology): void {
+    const before = this.topology;
+    this.topologyNow = topology;
+    for (const part of this.parts) part.ringChanged?.(topology, before);
+    for (const peer of before.peers) {
+      if (before.alive[peer] === 0 || topology.inRing[peer] === 1) continue;
+      this.giveUp(peer);
+      for (const part of this.parts) part.peerDown?.(peer);
+    }
+    this.forwarder.changed();
   }
 
   private memberUp(peer: PeerId): void {

@@ -1,3 +1,4 @@
+import type { Topology } from './core/topology.js';
 import type { FrameReader } from './transport/frame-reader.js';
 import type { PeerId } from './transport.js';
 
@@ -15,6 +16,8 @@ export interface NodePart {
   onMessage(type: number, peer: PeerId, body: FrameReader): boolean;
   /** The cluster has formed, or is known from the disk: from now on there is a topology, and messages come. */
   formed?(): void;
+  /** `node.topology` is another one now: what was kept of `before` is void. */
+  ringChanged?(topology: Topology, before: Topology): void;
   /** A member may be asked things: it is connected, heard, and hears us. */
   peerUp?(peer: PeerId): void;
   peerDown?(peer: PeerId): void;

@@ -79,7 +79,7 @@ export class Executor {
     if (row.oneKey) call.takeKey(call.argv[1]);
     else if (!this.takeKeys(call)) return;
     const { topology } = this.node;
-    if (topology.members.length === 1 || !(row.isWrite || call.serial)) {
+    if (topology.alone || !(row.isWrite || call.serial)) {
       this.coordinator.begin(call);
       return;
     }
@@ -103,7 +103,8 @@ export class Executor {
 
   private startOnCoordinator(call: CommandCall): void {
     const { forwarder } = this.node;
-    if (forwarder.runsHere(call.places[0].slot, call.serial)) this.coordinator.begin(call);
+    // What goes through a register may have to go on elsewhere.
+    if (!call.serial && forwarder.runsHere(call.places[0].slot)) this.coordinator.begin(call);
     else forwarder.start(new ForwardedCall(this, call));
   }
 }

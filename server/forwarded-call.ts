@@ -17,8 +17,9 @@ export class ForwardedCall extends ForwardedRequest {
     return encodeCommand({ db, resp: reply.resp, readLevel, writeLevel }, argv);
   }
 
-  runHere(): void {
+  runHere(moved: () => void): void {
     const { call } = this;
+    call.moved = moved;
     call.deadline = this.deadline;
     call.doubtful = this.doubtful;
     this.executor.coordinator.begin(call);

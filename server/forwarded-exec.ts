@@ -21,7 +21,8 @@ export class ForwardedExec extends ForwardedRequest {
     return encodeExec(this.settings, this.watches, this.withKeys);
   }
 
-  runHere(): void {
+  runHere(moved: () => void): void {
+    this.run.moved = moved;
     this.run.deadline = this.deadline;
     this.run.start();
   }

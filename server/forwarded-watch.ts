@@ -19,7 +19,8 @@ export class ForwardedWatch extends ForwardedRequest {
     return encodeWatch(this.settings, this.keys);
   }
 
-  runHere(): void {
+  runHere(moved: () => void): void {
+    this.read.moved = moved;
     this.read.deadline = this.deadline;
     this.executor.coordinator.begin(this.read);
   }

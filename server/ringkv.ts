@@ -161,7 +161,7 @@ async function assemble(
   const { store, counts, node } = cluster;
   turn.addStage('disk', () => backPressure.drained());
   const keyspace = new Databases(values.databases, saved.databases, cluster.keyspace, {
-    maySwap: () => node.ready && node.topology.members.length === 1,
+    maySwap: () => node.ready && node.topology.alone,
     save: (mapping, done) => {
       store.putRow(DATABASES_ROW, Buffer.from(JSON.stringify(mapping)));
       store.whenSettled((error) => {

@@ -23,5 +23,5 @@ export function isSerial(row: CommandRow, argv: readonly string[], levels: Level
 /** A node alone needs no register: nothing comes between a command's reads and its writes. */
 export function hasPeers(server: ServerContext): boolean {
   const topology = server.topology();
-  return topology !== null && topology.members.length > 1;
+  return topology !== null && !topology.alone;
 }

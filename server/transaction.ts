@@ -174,10 +174,10 @@ export class Transaction {
     if (run.count === 0) return run.start();
     const objection = this.objection(call);
     if (objection !== null) return done(objection);
-    if (node.topology.members.length === 1) return run.start();
+    if (node.topology.alone) return run.start();
     if (queued.some(({ row }) => row.isWrite && !row.hasKeys)) return done(FLUSH_WITH_KEYS);
     if (!run.inOneSlot) return done(Errors.crossSlot);
-    if (node.forwarder.runsHere(run.places[0].slot, run.serial)) return run.start();
+    if (!run.serial && node.forwarder.runsHere(run.places[0].slot)) return run.start();
     node.forwarder.start(new ForwardedExec(run, settings, watches, queued, done));
   }
 }

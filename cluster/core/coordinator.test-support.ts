@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { dataKey } from '../../storage/key-layout.js';
 import { Quarantine } from '../../storage/quarantine.js';
 import { type KeyRecord, STRING } from '../../storage/record.js';
@@ -23,6 +24,8 @@ import { digestA, digestB } from './version.js';
 
 const START_MS = Date.UTC(2026, 0, 1);
 const QUIET = { info: () => {}, warn: () => {}, error: () => {} };
+
+const CARRY_EPOCH: ReadonlySet<number> = new Set([Message.Write, Message.WriteHinted, Message.Read]);
 
 /** A message this node has sent. */
 export interface Sent {
@@ -236,6 +239,7 @@ export class CoreBench {
         const body = new FrameReader().reset(bytes, at + 4, end);
         const type = body.u8();
         const id = body.u32();
+        if (CARRY_EPOCH.has(type)) expect(body.u32()).toBe(this.topology.epoch);
         const value = type === Message.WriteEnd ? body.u32() : body.u8();
         all.push({ peer, type, id, value });
         at = end;
@@ -272,11 +276,12 @@ export class CoreBench {
   }
 
   /** A peer sends one record of a group, or its end. */
-  write(peer: number, group: number, key: string, record: KeyRecord): void {
+  write(peer: number, group: number, key: string, record: KeyRecord, epoch = this.topology.epoch): void {
     const length = this.scratch.encode(record, fnv1a(key));
     const message = new FrameWriter(1 << 20);
     message.begin();
     message.u32(group);
+    message.u32(epoch);
     message.u8(0);
     message.u16(this.slot);
     message.latin1(key);

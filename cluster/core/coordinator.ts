@@ -9,7 +9,7 @@ import { Gates } from './gates.js';
 import type { Hints } from './hints.js';
 import type { HybridClock } from './hlc.js';
 import { incremented } from './increment.js';
-import { type Level, replicasNeeded } from './levels.js';
+import type { Level } from './levels.js';
 import type { Operation } from './operation.js';
 import { hideDamaged, mayOverwrite, showDamaged } from './overwrite.js';
 import type { OwnWriters } from './own-writers.js';
@@ -90,7 +90,9 @@ export class Coordinator {
     this.nextId = options.firstRequest;
     const elapsedMs = () => this.elapsedMs();
     const takeId = () => this.takeId();
-    this.groups = new WriteGroups(topology, transport, hints, takeId, elapsedMs);
+    this.groups = new WriteGroups(topology, transport, hints, takeId, elapsedMs, (operation) =>
+      this.neededBy(operation),
+    );
     this.reads = new QuorumReads(
       store,
       topology,
@@ -129,8 +131,7 @@ export class Coordinator {
     operation.pending = 1;
     this.underWay++;
     const topology = this.topology();
-    // With one replica there is nobody to agree with.
-    if (operation.serial && topology.n > 1) return this.registers!.begin(operation);
+    if (operation.serial && !isSingle(operation, topology)) return this.registers!.begin(operation);
     if (operation.isWrite) this.fetchForWrite(operation, topology);
     else this.fetchForRead(operation, topology);
     this.fetched(operation);
@@ -144,6 +145,7 @@ export class Coordinator {
   /** One of the fetches an operation waited for is there. */
   fetched(operation: Operation): void {
     if (--operation.pending > 0) return;
+    if (operation.isWrite) operation.needed = this.neededBy(operation);
     operation.failure ??=
       lostWhileWaiting(operation) ?? this.outOfReach(operation) ?? this.clockRefusal(operation);
     if (operation.failure !== null) {
@@ -211,7 +213,7 @@ export class Coordinator {
 
   /** What counts of a context that a client has given back, for a key that holds `record`; null: it is too far ahead. */
   admitContext(seen: readonly number[], record: KeyRecord | null): readonly number[] | null {
-    return admitContext(seen, record, this.hlc, this.clock.now(), this.topology().members.length === 1);
+    return admitContext(seen, record, this.hlc, this.clock.now(), this.topology().alone);
   }
 
   // --- replicas' answers, time, members ---
@@ -252,9 +254,10 @@ export class Coordinator {
   }
 
   private fetchForRead(operation: Operation, topology: Topology): void {
-    const needed = replicasNeeded(operation.readLevel, topology.n, this.options.readQuorum());
+    const byDefault = this.options.readQuorum();
     for (let i = 0; i < operation.count; i++) {
       const { slot } = operation.places[i];
+      const needed = topology.needed(slot, operation.readLevel, byDefault);
       if (needed === 1 && topology.isHome[slot] === 1) this.fetchLocal(operation, i);
       else this.fetchQuorum(operation, i, needed, topology);
     }
@@ -273,7 +276,7 @@ export class Coordinator {
   /** A read that this node would have answered alone found its copy damaged: another replica answers in its place. */
   damaged(operation: Operation, entry: RecordEntry): void {
     const topology = this.topology();
-    if (topology.n === 1) operation.failure ??= entry.loadFailure;
+    if (topology.sizeOf(entry.slot) === 1) operation.failure ??= entry.loadFailure;
     else {
       const index = operation.places.findIndex((place) => place.entry === entry);
       operation.places[index].entry = undefined;
@@ -291,7 +294,7 @@ export class Coordinator {
   }
 
   private fetchForWrite(operation: Operation, topology: Topology): void {
-    operation.needed = replicasNeeded(operation.writeLevel, topology.n, this.options.writeQuorum());
+    operation.needed = this.neededBy(operation);
     operation.failure = this.outOfReach(operation);
     if (operation.failure !== null) return;
     for (let i = 0; i < operation.count; i++) {
@@ -306,6 +309,16 @@ export class Coordinator {
       this.gates.wait(entry, operation, topology);
     }
     if (this.store.writeError !== null && operation.failure === null) this.checkDisk(operation);
+  }
+
+  /** How many replicas must have what the operation writes, as the ring is now: as many as the slot that needs the most. */
+  private neededBy({ places, count, writeLevel }: Operation): number {
+    const topology = this.topology();
+    const byDefault = this.options.writeQuorum();
+    let needed = 1;
+    for (let i = 0; i < count; i++)
+      needed = Math.max(needed, topology.needed(places[i].slot, writeLevel, byDefault));
+    return needed;
   }
 
   /** Why the operation's writes cannot reach as many replicas as they need: a whole error line, or null. */
@@ -347,7 +360,7 @@ export class Coordinator {
 
   private mayWrite(entry: RecordEntry, slot: number, topology: Topology): boolean {
     if (entry.record === undefined || entry.unsettled) return false;
-    if (topology.n === 1) return true;
+    if (topology.sizeOf(slot) === 1) return true;
     return entry.verifiedEpoch === topology.trustEpoch && topology.firstLive[slot] === topology.self;
   }
 
@@ -411,6 +424,11 @@ export class Coordinator {
     this.nextId = id === 0xffffffff ? 1 : id + 1;
     return id;
   }
+}
+
+/** With one replica there is nobody to agree with. */
+function isSingle({ places, count }: Operation, topology: Topology): boolean {
+  return count === 0 ? topology.n === 1 : topology.sizeOf(places[0].slot) === 1;
 }
 
 /** A record that was there when its fetch ended may have been put out again since, by a group commit that failed. */

@@ -108,7 +108,7 @@ export class DamagedRecords {
   }
 
   private get isAlone(): boolean {
-    return this.topology().n === 1;
+    return this.topology().alone;
   }
 
   private over(name: string): void {
@@ -124,13 +124,14 @@ export class DamagedRecords {
     const { db, slot, key } = damaged.row;
     const topology = this.topology();
     const entry = this.store.pin(db, slot, key);
-    if (topology.isHome[slot] === 1 && topology.n > 1) {
-      if (topology.liveHomes(slot) === topology.n) return this.readOthers(name, damaged, entry);
+    const size = topology.sizeOf(slot);
+    if (topology.isHome[slot] === 1 && size > 1) {
+      if (topology.liveHomes(slot) === size) return this.readOthers(name, damaged, entry);
     } else if (entry.record !== undefined) {
       // An iterator met it: the disk is damaged, the cache is not.
       this.store.put(entry, entry.record);
       this.over(name);
-    } else if (topology.n > 1) {
+    } else if (!topology.alone) {
       // What a stand-in kept for others is lost; there is nobody to ask.
       return this.dropKept(name, damaged, entry);
     }
@@ -141,6 +142,7 @@ export class DamagedRecords {
     const { db, slot, key } = damaged.row;
     const { store } = this;
     const topology = this.topology();
+    const size = topology.sizeOf(slot);
     damaged.busy = true;
     this.repairs++;
     const readDone: KeyRead['owner']['readDone'] = (read, record, failed) => {
@@ -164,12 +166,13 @@ export class DamagedRecords {
       key,
       entry,
       topology.self,
-      topology.n,
-      topology.n,
+      size,
+      size,
       false,
       0,
       this.effects(),
       Math.floor(this.clock.elapsed()),
+      topology.epoch,
     );
     const others = [...topology.homes(slot)].filter((home) => home !== topology.self);
     read.start(others, others.length);

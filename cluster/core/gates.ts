@@ -2,7 +2,6 @@ import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import { applyRecord } from './apply.js';
 import type { ReadOwner } from './key-read.js';
-import { majority } from './levels.js';
 import type { Operation } from './operation.js';
 import { mayOverwrite } from './overwrite.js';
 import type { QuorumReads } from './quorum-reads.js';
@@ -64,7 +63,7 @@ export class Gates {
     entry.gated = true;
     this.open.set(entry, gate);
     entry.pins++;
-    if (topology.n === 1) {
+    if (topology.sizeOf(entry.slot) === 1) {
       this.store.load(entry, { loaded: (own) => this.pass(gate, own.loadFailure) });
       return;
     }
@@ -75,7 +74,7 @@ export class Gates {
     const { entry } = gate;
     this.counters.verified++;
     // Enough replicas that one of them has every acknowledged write, as far as they are alive.
-    const overlap = Math.max(majority(topology.n), topology.n - writeNeeds + 1);
+    const overlap = Math.max(topology.majorityOf(entry.slot), topology.meeting(entry.slot, writeNeeds));
     // A stand-in may know nothing of the key: whoever asks it asks one more.
     const { reachable, standIns } = topology.setOf(entry.slot);
     const needed = Math.min(reachable, overlap + standIns.length);
@@ -102,7 +101,7 @@ export class Gates {
     this.open.delete(gate.entry);
     gate.entry.gated = false;
     const now = this.elapsedMs();
-    const isAlone = this.topology().n === 1;
+    const isAlone = this.topology().sizeOf(gate.entry.slot) === 1;
     for (const operation of gate.operations) {
       if (operation.deadline <= now) operation.failure ??= GAVE_UP;
       else if (failure !== null && !(isAlone && mayOverwrite(operation, gate.entry)))

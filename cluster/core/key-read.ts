@@ -99,13 +99,15 @@ export class KeyRead implements LoadWaiter {
     /** Replicas it was to have an answer from. */
     readonly wanted: number,
     /** Home replicas of the key, dead or alive. */
-    private readonly replicas: number,
+    readonly replicas: number,
     /** This node's own copy has to be among the answers, however long it takes. */
     private readonly ownIsNeeded: boolean,
     /** Home replicas that must have what is told before it is told; 0: whoever lacks it gets it without delaying the reply. */
     private mustHold: number,
     private readonly effects: ReadEffects,
     elapsedMs: number,
+    /** The state of the ring that it was begun under. */
+    readonly ringEpoch: number,
   ) {
     this.needed = wanted;
     this.startedMs = elapsedMs;
@@ -400,7 +402,7 @@ export class KeyRead implements LoadWaiter {
   private countDamaged(): void {
     const left = this.replicas - ++this.damagedCopies;
     this.needed = Math.max(1, Math.min(this.needed, left));
-    if (this.mustHold > 0) this.mustHold = Math.max(1, left - this.needed + 1);
+    if (this.mustHold > 0) this.mustHold = Math.max(1, this.mustHold - 1);
   }
 
   private askNext(full: boolean): boolean {

@@ -60,6 +60,8 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
   wrote = false;
   /** The coordinator's: what carries its writes to their replicas. */
   group: WriteGroup | null = null;
+  /** Takes it to where its slot is led by now, when nothing has been done of it here; null: nobody does. */
+  moved: (() => void) | null = null;
   coordinator: {
     fetched(operation: Operation): void;
     ended(): void;
@@ -116,12 +118,20 @@ export abstract class Operation implements LoadWaiter, ReadOwner {
     this.wrote = false;
     this.group = null;
     this.pending = 0;
+    this.moved = null;
   }
 
   /** The coordinator's word on how it ended. */
   end(failure: string | null): void {
     this.coordinator!.ended();
     this.finish(failure);
+  }
+
+  /** This node does not lead its slot any more, and has done nothing of it. `failure` is what it is told if nobody takes it elsewhere. */
+  move(failure: string): void {
+    if (this.moved === null) return this.end(failure);
+    this.coordinator!.ended();
+    this.moved();
   }
 
   /** Does the command's work on the records. Never throws for what a client sent. */

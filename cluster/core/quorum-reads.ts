@@ -98,9 +98,10 @@ export class QuorumReads implements ReadEffects {
     // The copy of a stand-in is in part: it is an answer only where home replicas are too few.
     const own = ownIsNeeded || topology.isHome[slot] === 1 || (standsFor !== -1 && liveHomes < needed);
     const entry = own ? this.store.pin(db, slot, key) : undefined;
-    const { self, n } = topology;
+    const { self } = topology;
+    const size = topology.sizeOf(slot);
     // A stand-in's part of the data promises nothing to later reads anyway, nor does a read at ONE.
-    const mustHold = topology.sloppy || ownIsNeeded || needed === 1 ? 0 : n - needed + 1;
+    const mustHold = topology.sloppy || ownIsNeeded || needed === 1 ? 0 : topology.meeting(slot, needed);
     const now = this.elapsedMs();
     const read = new KeyRead(
       owner,
@@ -111,11 +112,12 @@ export class QuorumReads implements ReadEffects {
       entry,
       self,
       needed,
-      n,
+      size,
       ownIsNeeded,
       mustHold,
       this,
       now,
+      topology.epoch,
     );
     // Who has to know more than the record (`gates.ts`) begins again itself.
     if (!ownIsNeeded) read.epoch = topology.trustEpoch;
@@ -142,6 +144,7 @@ export class QuorumReads implements ReadEffects {
     out.begin();
     out.u8(Message.Read);
     out.u32(id);
+    out.u32(read.ringEpoch);
     out.u8(full ? 1 : 0);
     out.u8(read.db);
     out.u16(read.slot);
@@ -200,6 +203,7 @@ export class QuorumReads implements ReadEffects {
     out.begin();
     out.u8(Message.Write);
     out.u32(id);
+    out.u32(read.ringEpoch);
     out.u8(read.db);
     out.u16(read.slot);
     out.latin1(read.key);
@@ -221,8 +225,12 @@ export class QuorumReads implements ReadEffects {
     return this.elapsedMs() - startedMs < this.timeoutMs();
   }
 
-  beginAgain({ owner, index, db, slot, key, wanted, startedMs }: KeyRead): void {
-    this.start(owner, index, db, slot, key, wanted, this.topology(), false, startedMs);
+  beginAgain({ owner, index, db, slot, key, wanted, replicas, startedMs }: KeyRead): void {
+    const topology = this.topology();
+    // As many may be missing as might then: also where the ring has changed.
+    const size = topology.sizeOf(slot);
+    const needed = Math.min(size, Math.max(wanted, size - (replicas - wanted)));
+    this.start(owner, index, db, slot, key, needed, topology, false, startedMs);
   }
 
   done(read: KeyRead): void {

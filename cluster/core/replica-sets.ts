@@ -1,4 +1,4 @@
-import { SLOTS } from '../../storage/key-layout.js';
+import type { HomeList, Placement } from './placement.js';
 import type { ReplicaSet, StandIn } from './topology.js';
 
 /**
@@ -7,38 +7,22 @@ import type { ReplicaSet, StandIn } from './topology.js';
  * writes travel together.
  */
 export class ReplicaSets {
-  /** Slots that begin their walk of the ring at the same token share its list. */
-  readonly lists: Uint16Array[] = [];
-  /** By slot: which of them is its. */
-  readonly listOf = new Uint16Array(SLOTS);
   private sets: ReplicaSet[] = [];
 
   constructor(
-    preference: readonly Uint16Array[],
-    private readonly n: number,
+    private readonly placement: Placement,
     private readonly self: number,
     private readonly sloppy: boolean,
-  ) {
-    const known = new Map<Uint16Array, number>();
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const list = preference[slot];
-      let index = known.get(list);
-      if (index === undefined) {
-        index = this.lists.push(list) - 1;
-        known.set(list, index);
-      }
-      this.listOf[slot] = index;
-    }
-  }
+  ) {}
 
   of(slot: number): ReplicaSet {
-    return this.sets[this.listOf[slot]];
+    return this.sets[this.placement.listOf[slot]];
   }
 
   /** `alive[member]` is 1 for who is up. */
   refresh(alive: Uint8Array): void {
     const byName = new Map<string, ReplicaSet>();
-    this.sets = this.lists.map((list) => {
+    this.sets = this.placement.lists.map((list) => {
       const set = this.make(list, alive);
       const name = nameOf(set);
       const same = byName.get(name);
@@ -48,27 +32,26 @@ export class ReplicaSets {
     });
   }
 
-  private make(list: Uint16Array, alive: Uint8Array): ReplicaSet {
+  private make({ order, homes }: HomeList, alive: Uint8Array): ReplicaSet {
     const peers: number[] = [];
     const standIns: StandIn[] = [];
     const missing: number[] = [];
-    let next = this.n;
+    let next = homes.length;
     let includesSelf = false;
     let standsFor = -1;
-    for (let rank = 0; rank < this.n; rank++) {
-      const home = list[rank];
+    for (const home of homes) {
       if (home === this.self) includesSelf = true;
       if (alive[home] === 1) {
         if (home !== this.self) peers.push(home);
         continue;
       }
-      while (this.sloppy && next < list.length && alive[list[next]] === 0) next++;
-      if (!this.sloppy || next === list.length) {
+      while (this.sloppy && next < order.length && alive[order[next]] === 0) next++;
+      if (!this.sloppy || next === order.length) {
         missing.push(home);
         continue;
       }
-      const member = list[next++];
-      standIns.push({ member, home, rank });
+      const member = order[next++];
+      standIns.push({ member, home });
       if (member === this.self) standsFor = home;
     }
     const reachable = peers.length + (includesSelf ? 1 : 0) + standIns.length;
@@ -78,6 +61,6 @@ export class ReplicaSets {
 }
 
 function nameOf({ peers, includesSelf, standIns, missing }: ReplicaSet): string {
-  const places = standIns.map(({ member, home, rank }) => `${member}>${home}#${rank}`);
+  const places = standIns.map(({ member, home }) => `${member}>${home}`);
   return `${includesSelf ? 'self,' : ''}${peers.join()};${places.join()};${[...missing].sort((a, b) => a - b).join()}`;
 }

@@ -63,18 +63,23 @@ export class Replica {
   /** False: the message is garbled or out of bounds. */
   onWrite(peer: number, body: FrameReader): boolean {
     const groupId = body.u32();
+    const epoch = body.u32();
     const group = this.groupOf(peer, groupId);
     if (group === undefined) return false;
+    if (this.isPast(epoch)) return refuse(group);
     return this.takeRecord(body, peer, groupId, group, null);
   }
 
-  /** A record for a home replica that is down: we stand in for the one at `rank` of the slot's preference list. */
+  /** A record for a home replica that is down: we stand in for the member of that name. */
   onWriteHinted(peer: number, body: FrameReader): boolean {
     const groupId = body.u32();
-    const rank = body.u8();
+    const epoch = body.u32();
+    const home = this.topology().numberOf(body.latin1());
     const group = this.groupOf(peer, groupId);
-    if (group === undefined || rank >= this.topology().n) return false;
-    return this.takeRecord(body, peer, groupId, group, rank);
+    if (group === undefined || !body.ok) return false;
+    // Who is not known here has joined only now.
+    if (this.isPast(epoch) || home === undefined) return refuse(group);
+    return this.takeRecord(body, peer, groupId, group, home);
   }
 
   /** What we missed while we were away, from a node that kept a hint; it keeps it until it hears that the record is safe here. */
@@ -113,11 +118,16 @@ export class Replica {
 
   onRead(peer: number, body: FrameReader): boolean {
     const request = body.u32();
+    const epoch = body.u32();
     const full = body.u8() === 1;
     const db = body.u8();
     const slot = body.u16();
     const key = body.latin1();
     if (!body.finished) return false;
+    if (this.isPast(epoch)) {
+      this.failRead(peer, request, false);
+      return true;
+    }
     this.counters.readsServed++;
     const entry = this.store.pin(db, slot, key);
     if (entry.unsettled) this.answerSettled(peer, request, full, entry);
@@ -194,7 +204,7 @@ export class Replica {
     peer: number,
     groupId: number,
     group: IncomingGroup | undefined,
-    rank: number | null,
+    standsFor: number | null,
   ): boolean {
     const db = body.u8();
     const slot = body.u16();
@@ -215,7 +225,7 @@ export class Replica {
       return true;
     }
     const entry = this.store.pin(db, slot, key);
-    const home = rank === null ? NO_HINT : topology.homes(slot)[rank];
+    const home = standsFor ?? NO_HINT;
     if (entry.record !== undefined) {
       this.takeIn(entry, record, group, home, bytes);
       return true;
@@ -325,6 +335,13 @@ export class Replica {
     this.store.unpin(entry);
   }
 
+  /**
+   * What was begun two or more states of the ring ago is not taken: its quorums need not meet those of now. See `elastic/ring-state.ts`.
+   */
+  private isPast(epoch: number): boolean {
+    return epoch + 1 < this.topology().epoch;
+  }
+
   private groupOf(peer: number, groupId: number): IncomingGroup | undefined {
     let open = this.incoming.get(peer);
     if (open === undefined) {
@@ -347,6 +364,13 @@ export class Replica {
     }
     return group;
   }
+}
+
+/** The record was counted, and the group will not be confirmed. */
+function refuse(group: IncomingGroup): boolean {
+  group.received++;
+  group.ok = false;
+  return true;
 }
 
 function mistrust(group: IncomingGroup): void {

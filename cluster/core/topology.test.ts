@@ -37,8 +37,8 @@ describe('the replica set of a slot', () => {
     expect(topology.setOf(SLOT)).toMatchObject({
       peers: [order[1]],
       standIns: [
-        { member: order[4], home: order[0], rank: 0 },
-        { member: order[5], home: order[2], rank: 2 },
+        { member: order[4], home: order[0] },
+        { member: order[5], home: order[2] },
       ],
       standsFor: order[2],
       missing: [],

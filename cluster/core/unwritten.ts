@@ -17,7 +17,7 @@ export function keepUnwritten(
   topology: Topology | undefined,
 ): void {
   const record = entry.record ?? null;
-  if (topology === undefined || topology.n === 1) return;
+  if (topology === undefined || topology.alone) return;
   if (record === null || !own.madeAnyOf(record)) return;
   if (entry.unwritten === null) entry.pins++;
   entry.unwritten = entry.unwritten === null ? record : merge(entry.unwritten, record, store.writers);

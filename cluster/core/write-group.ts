@@ -21,6 +21,8 @@ export class WriteGroup {
   constructor(
     readonly id: number,
     readonly set: ReplicaSet,
+    /** The state of the ring that it goes by. */
+    readonly epoch: number,
   ) {
     this.acks = new AckCount(set.reachable);
   }
@@ -38,13 +40,19 @@ export class WriteGroup {
     this.operations.push(operation);
   }
 
-  /** Takes over all of a group that has not been sent either; their keys have the same home replicas. */
-  absorb(other: WriteGroup): void {
+  /**
+   * Takes over all of a group that has not been sent either; their keys have the same home replicas. If it goes by another state of the
+   * ring, `neededBy` says what its operations need now.
+   */
+  absorb(other: WriteGroup, neededBy: ((operation: Operation) => number) | null): void {
     for (const entry of other.entries) {
       entry.replicate = this;
       this.entries.push(entry);
     }
-    for (const operation of other.operations) operation.group = this;
+    for (const operation of other.operations) {
+      operation.group = this;
+      if (neededBy !== null) operation.needed = neededBy(operation);
+    }
     this.operations.push(...other.operations);
     other.entries.length = 0;
     other.operations = [];

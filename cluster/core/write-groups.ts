@@ -39,6 +39,8 @@ export class WriteGroups {
     private readonly hints: Hints,
     private readonly takeId: () => number,
     private readonly elapsedMs: () => number,
+    /** How many replicas must have what the operation writes, as the ring is now. */
+    private readonly neededBy: (operation: Operation) => number,
   ) {}
 
   get underWay(): number {
@@ -55,18 +57,19 @@ export class WriteGroups {
 
   /** The operation that runs has put a new record into the entry. */
   carry(operation: Operation, entry: RecordEntry): void {
-    operation.group ??= (entry.replicate as WriteGroup | null) ?? this.groupFor(entry.slot);
-    const group = operation.group;
+    const gathered = entry.replicate as WriteGroup | null;
+    operation.group ??= gathered?.epoch === this.topology().epoch ? gathered : this.groupFor(entry.slot);
+    const { group } = operation;
     if (entry.replicate === group) return;
     if (entry.replicate === null) {
       entry.replicate = group;
       group.entries.push(entry);
       return;
     }
-    // Somebody came or went while this turn gathered: what has to be confirmed together goes together.
+    // Somebody came or went, or the ring has changed, while this turn gathered: what has to be confirmed together goes together.
     const other = entry.replicate as WriteGroup;
     this.gathering.delete(other.set);
-    group.absorb(other);
+    group.absorb(other, other.epoch === group.epoch ? null : this.neededBy);
   }
 
   /** The store begins to write a group commit: every record of it goes to the peers in the same breath. */
@@ -170,10 +173,11 @@ export class WriteGroups {
   }
 
   private groupFor(slot: number): WriteGroup {
+    const { epoch } = this.topology();
     const set = this.topology().setOf(slot);
     let group = this.gathering.get(set);
     if (group === undefined) {
-      group = new WriteGroup(this.takeId(), set);
+      group = new WriteGroup(this.takeId(), set, epoch);
       this.gathering.set(set, group);
     }
     return group;
@@ -182,9 +186,9 @@ export class WriteGroups {
   private sendRecord(group: WriteGroup, entry: RecordEntry, bytes: Buffer, length: number): void {
     const { self } = this.topology();
     group.records++;
-    for (const peer of group.set.peers) this.send(peer, null, group.id, entry, bytes, length);
+    for (const peer of group.set.peers) this.send(peer, null, group, entry, bytes, length);
     for (const place of group.set.standIns)
-      if (place.member !== self) this.send(place.member, place, group.id, entry, bytes, length);
+      if (place.member !== self) this.send(place.member, place, group, entry, bytes, length);
   }
 
   private sendEnds(group: WriteGroup): void {
@@ -200,7 +204,7 @@ export class WriteGroups {
   private send(
     peer: number,
     place: StandIn | null,
-    groupId: number,
+    { id, epoch }: WriteGroup,
     entry: RecordEntry,
     bytes: Buffer,
     length: number,
@@ -209,8 +213,9 @@ export class WriteGroups {
     if (out === undefined) return;
     out.begin();
     out.u8(place === null ? Message.Write : Message.WriteHinted);
-    out.u32(groupId);
-    if (place !== null) out.u8(place.rank);
+    out.u32(id);
+    out.u32(epoch);
+    if (place !== null) out.latin1(this.topology().members[place.home].name);
     out.u8(entry.db);
     out.u16(entry.slot);
     out.latin1(entry.key);

@@ -83,10 +83,11 @@ export class Describer {
     switch (type) {
       case Message.Write:
       case Message.WriteHinted: {
-        const rank = type === Message.WriteHinted ? ` for rank ${body.u8()}` : '';
+        body.u32();
+        const home = type === Message.WriteHinted ? ` for ${body.latin1()}` : '';
         const { text, keys } = this.keyed(body);
         this.keysOf.set(asked, [...(this.keysOf.get(asked) ?? []), ...keys]);
-        return { text: `group ${id}${rank}: ${text}`, keys };
+        return { text: `group ${id}${home}: ${text}`, keys };
       }
       case Message.WriteEnd:
         return { text: `group ${id} of ${body.u32()}`, keys: this.keysOf.get(asked) ?? [] };
@@ -96,6 +97,7 @@ export class Describer {
           keys: this.keysOf.get(answered) ?? [],
         };
       case Message.Read: {
+        body.u32();
         const full = body.u8() === 1;
         const key = this.place(body);
         this.keysOf.set(asked, [key]);

@@ -19,9 +19,10 @@ export class SimForward extends ForwardedRequest {
     return JSON.stringify(this.request);
   }
 
-  runHere(): void {
+  runHere(moved: () => void): void {
     const call = this.callFor(this.request, (outcome) => this.ended(outcome));
     call.deadline = this.deadline;
+    call.moved = moved;
     this.coordinator.begin(call);
   }
 

@@ -194,7 +194,7 @@ export class SimLife {
     const refusal = node.refusal(this.parts.clock.elapsed());
     if (refusal !== null) return done(failed(refusal));
     if (request.kind === 'get') return this.run(request, done);
-    if (node.forwarder.runsHere(slotOf(request.keys[0]), request.level === SERIAL))
+    if (request.level !== SERIAL && node.forwarder.runsHere(slotOf(request.keys[0])))
       return this.run(request, done);
     node.forwarder.start(new SimForward(node.coordinator, request, this.callFor, done));
   }

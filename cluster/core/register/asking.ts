@@ -1,5 +1,4 @@
 import type { RecordEntry } from '../../../storage/record-cache.js';
-import { majority } from '../levels.js';
 import { type Ballot, NO_BALLOT } from './ballot.js';
 import type { Task } from './batch.js';
 import type { Leader } from './leader.js';
@@ -109,7 +108,7 @@ export class Asking {
   private mayEnd(ask: Ask): void {
     if (this.ask !== ask) return;
     const { topology, self, store } = this.world;
-    const needed = majority(topology().n);
+    const needed = topology().majorityOf(this.leader.slot);
     if (ask.answers.size >= needed && ask.answers.has(self())) {
       for (const entry of ask.entries) entry.pins++;
       this.release(ask);

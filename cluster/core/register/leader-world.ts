@@ -50,4 +50,6 @@ export interface LeaderWorld {
   /** Runs the operation; its writes go to the batch. */
   runs(batch: Batch, operation: Operation): void;
   end(task: Task, failure: string | null): void;
+  /** It has to be led elsewhere; nothing has been done of it. */
+  move(task: Task): void;
 }

@@ -1,7 +1,6 @@
 import type { KeyRecord } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { applyRecord } from '../apply.js';
-import { majority } from '../levels.js';
 import { sameRecord } from '../version.js';
 import type { Vote } from './acceptor.js';
 import { Asking } from './asking.js';
@@ -102,7 +101,7 @@ export class Leader {
     if (this.busy || (this.queue.length === 0 && !this.wanted && !this.inherited.any)) return;
     if (this.backoff.untilMs > this.world.elapsedMs()) return;
     const topology = this.world.topology();
-    const needed = majority(topology.n);
+    const needed = topology.majorityOf(this.slot);
     const live = topology.liveHomes(this.slot);
     if (live < needed)
       return this.failWaiting(`NOQUORUM ${live} of ${needed} needed home replicas are reachable`);
@@ -177,7 +176,7 @@ export class Leader {
     entry.lease = this.lease;
     const merged = entry.record;
     const holders = others.filter((record) => sameRecord(record, merged)).length + 1;
-    if (holders >= majority(this.world.topology().n)) this.unstable.delete(entry);
+    if (holders >= this.world.topology().majorityOf(this.slot)) this.unstable.delete(entry);
     else this.unstable.add(entry);
   }
 
@@ -326,7 +325,7 @@ export class Leader {
   private roundMayEnd(round: Round): void {
     if (this.round !== round) return;
     const { topology, self } = this.world;
-    const needed = majority(topology().n);
+    const needed = topology().majorityOf(this.slot);
     if (round.yes.size >= needed && round.yes.has(self())) return this.chosen(round);
     if (!isHopeless(topology(), this.slot, round.failed)) return;
     const failure = `NOQUORUM ${round.yes.size} of ${needed} needed home replicas confirmed the write; it may have been applied`;
@@ -367,6 +366,15 @@ export class Leader {
     if (promised.round > this.ballot.round) this.ballot = { ...this.ballot, round: promised.round };
     this.backoff.lost(world.elapsedMs(), world.chance());
     world.plan(this);
+  }
+
+  /** The slot has other homes. What waits here where this node is none of them any more has to go elsewhere. */
+  homesChanged(): void {
+    this.lose(NO_BALLOT);
+    if (this.world.topology().isHome[this.slot] === 1) return;
+    const { queue } = this;
+    this.queue = [];
+    for (const task of queue) this.world.move(task);
   }
 
   /** What came of a unit that this node holds. */

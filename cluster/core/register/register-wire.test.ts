@@ -34,10 +34,11 @@ describe('messages of registers', () => {
 
   it('carry a question: the ballot, and digests of what the asker has of each key', () => {
     const entries = [bench.loaded(A), bench.loaded(B)];
-    expect(wire.sendPrepare(1, 9, SLOT, ballot(3), entries)).toBe(true);
+    expect(wire.sendPrepare(1, 9, 1, SLOT, ballot(3), entries)).toBe(true);
     const record = entries[0].record!;
     expect(wire.readPrepare(reader(body()))).toEqual({
       request: 9,
+      epoch: 1,
       slot: SLOT,
       ballot: ballot(3),
       keys: [
@@ -76,8 +77,8 @@ describe('messages of registers', () => {
 
   it('carry a proposal and what came of it', () => {
     const unit = bench.unit(ballot(3), bench.key(A, 7), bench.key(B, 8));
-    expect(wire.sendAccept(1, 9, unit, bytesOf(unit))).toBe(true);
-    expect(wire.readAccept(reader(body()))).toEqual({ request: 9, unit });
+    expect(wire.sendAccept(1, 9, 1, unit, bytesOf(unit))).toBe(true);
+    expect(wire.readAccept(reader(body()))).toEqual({ request: 9, epoch: 1, unit });
     wire.sendVote(1, 9, YES);
     expect(wire.readVote(behindNumber(body()))).toEqual(YES);
   });
@@ -87,11 +88,11 @@ describe('messages of registers', () => {
       ...bench.key(A, 7),
       record: bench.record('x'.repeat(20_000), 7),
     });
-    expect(wire.sendAccept(1, 9, large, bytesOf(large))).toBe(false);
+    expect(wire.sendAccept(1, 9, 1, large, bytesOf(large))).toBe(false);
     expect(frames.sent()).toEqual([]);
     frames.deaf.add(1);
-    expect(wire.sendPrepare(1, 9, SLOT, ballot(3), [bench.loaded(A)])).toBe(false);
-    expect(wire.sendAccept(1, 9, large, bytesOf(large))).toBe(false);
+    expect(wire.sendPrepare(1, 9, 1, SLOT, ballot(3), [bench.loaded(A)])).toBe(false);
+    expect(wire.sendAccept(1, 9, 1, large, bytesOf(large))).toBe(false);
     wire.sendPromise(1, 9, NONE, [], [], []);
     wire.sendVote(1, 9, NONE);
     expect(frames.sent()).toEqual([]);
@@ -140,12 +141,12 @@ describe('what comes over a connection', () => {
 
   const entryA = () => [{ db: 0, key: A, a: 0, b: 0 }];
   function prepare(): Buffer {
-    bench.theirs.sendPrepare(0, 9, SLOT, ballot(50), [bench.loaded(A), bench.loaded(B)]);
+    bench.theirs.sendPrepare(0, 9, 1, SLOT, ballot(50), [bench.loaded(A), bench.loaded(B)]);
     return bench.written();
   }
   function accept(): Buffer {
     const unit = bench.others.unit(ballot(50), bench.others.key(A, 7), bench.others.key(B, 8));
-    bench.theirs.sendAccept(0, 9, unit, encodeUnit(unit, bench.disk.writers));
+    bench.theirs.sendAccept(0, 9, 1, unit, encodeUnit(unit, bench.disk.writers));
     return bench.written();
   }
   function promise(units: Unit[] = [bench.others.unit(ballot(1), bench.others.key(B, 7))]): Buffer {
@@ -210,16 +211,16 @@ describe('what comes over a connection', () => {
   });
 
   it('closes it when it asks about a slot that there is not, or keys that are not of the slot', () => {
-    bench.theirs.sendPrepare(0, 9, 16384, ballot(50), []);
+    bench.theirs.sendPrepare(0, 9, 1, 16384, ballot(50), []);
     expect(bench.take(1, Message.Prepare, bench.written())).toBe(false);
-    bench.theirs.sendPrepare(0, 9, SLOT + 1, ballot(50), [bench.loaded(A)]);
+    bench.theirs.sendPrepare(0, 9, 1, SLOT + 1, ballot(50), [bench.loaded(A)]);
     expect(bench.take(1, Message.Prepare, bench.written())).toBe(false);
   });
 
   it('is no vote, and nothing of it is held, when a version is from a clock too far ahead', () => {
     const hlc = hlcFromMs(bench.now + MAX_DRIFT + 1);
     const unit = bench.others.unit(ballot(50), bench.others.key(B, hlc));
-    bench.theirs.sendAccept(0, 9, unit, encodeUnit(unit, bench.disk.writers));
+    bench.theirs.sendAccept(0, 9, 1, unit, encodeUnit(unit, bench.disk.writers));
     expect(bench.take(1, Message.Accept, bench.written())).toBe(true);
     bench.settle();
     const [vote] = bench.sent(Message.Accepted);

@@ -29,9 +29,16 @@ export interface AskedKey {
 
 export interface PrepareMessage {
   readonly request: number;
+  readonly epoch: number;
   readonly slot: number;
   readonly ballot: Ballot;
   readonly keys: readonly AskedKey[];
+}
+
+export interface AcceptMessage {
+  readonly request: number;
+  readonly epoch: number;
+  readonly unit: Unit;
 }
 
 /**
@@ -47,6 +54,7 @@ export class RegisterWire {
   sendPrepare(
     peer: number,
     id: number,
+    epoch: number,
     slot: number,
     ballot: Ballot,
     entries: readonly RecordEntry[],
@@ -57,6 +65,7 @@ export class RegisterWire {
     out.begin();
     out.u8(Message.Prepare);
     out.u32(id);
+    out.u32(epoch);
     out.u16(slot);
     writeBallot(out, ballot);
     out.u32(entries.length);
@@ -71,6 +80,7 @@ export class RegisterWire {
 
   readPrepare(body: FrameReader): PrepareMessage | undefined {
     const request = body.u32();
+    const epoch = body.u32();
     const slot = body.u16();
     const ballot = readBallot(body);
     const count = body.u32();
@@ -78,7 +88,7 @@ export class RegisterWire {
     for (let i = 0; i < count && body.ok; i++)
       keys.push({ db: body.u8(), key: body.latin1(), a: body.u32(), b: body.u32() });
     const isWhole = body.finished && keys.every(({ key }) => slotOf(key) === slot);
-    return isWhole && ballot !== undefined ? { request, slot, ballot, keys } : undefined;
+    return isWhole && ballot !== undefined ? { request, epoch, slot, ballot, keys } : undefined;
   }
 
   /** With a yes: the units held, and the records of these entries that differ from what was asked with. */
@@ -128,25 +138,27 @@ export class RegisterWire {
     return { vote, promised, units, records };
   }
 
-  sendAccept(peer: number, id: number, { slot, ballot }: Unit, bytes: Buffer): boolean {
+  sendAccept(peer: number, id: number, epoch: number, { slot, ballot }: Unit, bytes: Buffer): boolean {
     const out = this.transport.writer(peer);
     if (out === undefined) return false;
     out.begin();
     out.u8(Message.Accept);
     out.u32(id);
+    out.u32(epoch);
     out.u16(slot);
     writeBallot(out, ballot);
     out.bytes(bytes, 0, bytes.length);
     return out.end();
   }
 
-  readAccept(body: FrameReader): { readonly request: number; readonly unit: Unit } | undefined {
+  readAccept(body: FrameReader): AcceptMessage | undefined {
     const request = body.u32();
+    const epoch = body.u32();
     const slot = body.u16();
     const ballot = readBallot(body);
     const bytes = body.bytes(body.left);
     const unit = body.ok && ballot ? decodeUnit(bytes, slot, ballot, this.writers) : undefined;
-    return unit === undefined ? undefined : { request, unit };
+    return unit === undefined ? undefined : { request, epoch, unit };
   }
 
   sendVote(peer: number, request: number, { vote, promised }: Vote): void {

@@ -8,7 +8,6 @@ import type { FrameReader } from '../../transport/frame-reader.js';
 import type { Transport } from '../../transport.js';
 import type { SerialOperations } from '../coordinator.js';
 import type { HybridClock } from '../hlc.js';
-import { majority } from '../levels.js';
 import type { Operation } from '../operation.js';
 import { loadAll } from '../reap-judge.js';
 import type { Topology } from '../topology.js';
@@ -111,7 +110,7 @@ export class Registers implements SerialOperations {
     if (!operation.inOneSlot) return operation.end(CROSS_SLOT);
     if (operation.count > MAX_OPERATION_KEYS) return operation.end(TOO_MANY_KEYS);
     const { slot } = operation.places[0];
-    if (topology().isHome[slot] === 0) return operation.end(NOT_HOME);
+    if (topology().isHome[slot] === 0) return operation.move(NOT_HOME);
     if (operation.deadline === 0) operation.deadline = clock.elapsed() + this.options.requestTimeout();
     const entries: RecordEntry[] = [];
     for (let i = 0; i < operation.count; i++) {
@@ -164,6 +163,12 @@ export class Registers implements SerialOperations {
     this.options.plan();
   }
 
+  /** Where the homes are others now, a lease means nothing any more: their majority has to promise anew. */
+  ringChanged(topology: Topology, before: Topology): void {
+    for (const leader of this.leaders.values())
+      if (!topology.sameHomes(leader.slot, before)) leader.homesChanged();
+  }
+
   peerDown(peer: number): void {
     for (const leader of this.leaders.values()) leader.peerDown(peer);
   }
@@ -184,9 +189,9 @@ export class Registers implements SerialOperations {
     const { store, topology } = this.options;
     const asked = this.wire.readPrepare(body);
     if (asked === undefined || asked.slot >= SLOTS) return false;
-    const { request, slot, ballot, keys } = asked;
+    const { request, epoch, slot, ballot, keys } = asked;
     const refuse = (vote: Vote): void => this.wire.sendPromise(peer, request, vote, [], [], []);
-    if (topology().isHome[slot] === 0) {
+    if (topology().isHome[slot] === 0 || this.isPast(epoch)) {
       refuse(NO_VOTE);
       return true;
     }
@@ -220,6 +225,11 @@ export class Registers implements SerialOperations {
     return true;
   }
 
+  /** See `Replica.isPast`. */
+  private isPast(epoch: number): boolean {
+    return epoch + 1 < this.options.topology().epoch;
+  }
+
   /** Nothing that is too far ahead of this node's clock is taken in. */
   private admits(units: readonly Unit[], records: readonly (KeyRecord | null | undefined)[]): boolean {
     const { hlc, clock, log } = this.options;
@@ -233,9 +243,9 @@ export class Registers implements SerialOperations {
   private onAccept(peer: number, body: FrameReader): boolean {
     const proposed = this.wire.readAccept(body);
     if (proposed === undefined) return false;
-    const { request, unit } = proposed;
+    const { request, epoch, unit } = proposed;
     const isHome = this.options.topology().isHome[unit.slot] === 1;
-    if (!isHome || !this.admits([unit], [])) this.wire.sendVote(peer, request, NO_VOTE);
+    if (!isHome || this.isPast(epoch) || !this.admits([unit], [])) this.wire.sendVote(peer, request, NO_VOTE);
     else this.acceptor.accept(unit, (vote) => this.wire.sendVote(peer, request, vote));
     return true;
   }
@@ -273,7 +283,7 @@ export class Registers implements SerialOperations {
   /** A sloppy cluster goes on reading and writing where too few home replicas are left to settle anything. */
   private isHopeless(slot: number): boolean {
     const topology = this.options.topology();
-    return topology.sloppy && topology.liveHomes(slot) < majority(topology.n);
+    return topology.sloppy && topology.liveHomes(slot) < topology.majorityOf(slot);
   }
 
   /** Whoever led the round is gone, or slow: this node leads one itself, when it is its turn. */
@@ -321,14 +331,18 @@ export class Registers implements SerialOperations {
       encode: (unit) => encodeUnit(unit, store.writers),
       sendPrepare: (peer, id, slot, ballot, entries) => {
         this.counters.asks++;
-        return this.wire.sendPrepare(peer, id, slot, ballot, entries);
+        return this.wire.sendPrepare(peer, id, options.topology().epoch, slot, ballot, entries);
       },
       sendAccept: (peer, id, unit, bytes) => {
         this.counters.proposals++;
-        return this.wire.sendAccept(peer, id, unit, bytes);
+        return this.wire.sendAccept(peer, id, options.topology().epoch, unit, bytes);
       },
       runs: (batch, operation) => this.run(batch, operation),
       end: (task, failure) => this.end(task, failure),
+      move: ({ operation, entries }) => {
+        for (const entry of entries) store.unpin(entry);
+        operation.move(NOT_HOME);
+      },
     };
   }
 

@@ -1,6 +1,5 @@
 import type { KeyRecord } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
-import { majority } from '../levels.js';
 import type { Operation } from '../operation.js';
 import type { Topology } from '../topology.js';
 import type { Vote } from './acceptor.js';
@@ -114,7 +113,7 @@ export function otherHomes(topology: Topology, slot: number): number[] {
 export function isHopeless(topology: Topology, slot: number, failed: ReadonlySet<number>): boolean {
   if (failed.has(topology.self)) return true;
   const possible = otherHomes(topology, slot).filter((peer) => !failed.has(peer)).length + 1;
-  return possible < majority(topology.n);
+  return possible < topology.majorityOf(slot);
 }
 
 const LOST = 'NOQUORUM it is not known in time whether the round of the register was completed';
