@@ -12,6 +12,7 @@ import {
   type Ask,
   Backoff,
   Doubts,
+  entriesOf,
   firstOf,
   inDoubt,
   isHopeless,
@@ -110,7 +111,7 @@ export class Leader {
       this.trustEpoch = topology.trustEpoch;
       if (this.lease !== 0) this.lease = this.world.takeLease();
     }
-    if (this.lease === 0) return this.askFor(this.entriesWaiting());
+    if (this.lease === 0) return this.askFor(entriesOf(firstOf(this.queue)));
     if (this.inherited.any) return this.resolve();
     this.wanted = false;
     this.runNext();
@@ -428,12 +429,6 @@ export class Leader {
     this.queue = [];
     this.wanted = false;
     for (const task of queue) this.world.end(task, notApplied(reason, task.operation));
-  }
-
-  private entriesWaiting(): RecordEntry[] {
-    const entries = new Set<RecordEntry>();
-    for (const task of firstOf(this.queue)) for (const entry of task.entries) entries.add(entry);
-    return [...entries];
   }
 
   /** Fetches those of our own records that are not in the cache, and goes on then. */

@@ -140,6 +140,11 @@ export function firstOf(tasks: readonly Task[]): Task[] {
   return tasks.slice(0, count);
 }
 
+/** Each once. */
+export function entriesOf(tasks: readonly Task[]): RecordEntry[] {
+  return [...new Set(tasks.flatMap(({ entries }) => entries))];
+}
+
 /** Takes out of the list who waits no longer. */
 export function takeLate(tasks: Task[], now: number): Task[] {
   const late = tasks.filter(({ operation }) => operation.deadline <= now);
