@@ -1,3 +1,4 @@
+import { RecordStore } from '../../../storage/record-store.js';
 import { SlotTrees } from '../../../storage/slot-trees.js';
 import { Intake } from '../../core/anti-entropy/intake.js';
 import { Handoff } from '../../core/handoff.js';
@@ -118,6 +119,22 @@ export const healingMutants: readonly Mutant[] = [
           },
       );
     },
+  },
+  {
+    name: 'kept trees of a busy disk',
+    mistake:
+      'a clean stop keeps the Merkle trees while records are still being read and what comes of that is put',
+    faults: ['clean stop', 'slow disk'],
+    plan: { settings: { cacheBytes: 1000, repairIntervalSeconds: 0 }, repairedBy: 'reads' },
+    make: () =>
+      replace<RecordStore, [() => void], void>(
+        RecordStore.prototype,
+        'seal',
+        () =>
+          function (done) {
+            this.whenSettled(done);
+          },
+      ),
   },
 ];
 
