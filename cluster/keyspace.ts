@@ -14,6 +14,8 @@ const Query = { Scan: 1, Size: 2, Clock: 3, Flush: 4 } as const;
 
 const HASHES = 2 ** 32;
 const TELL_EVERY_MS = 1000;
+/** So long a question about slots that have moved waits for news of the ring, ms. */
+const RING_PATIENCE_MS = 2000;
 export const FLUSH_ROW = metaKey('flush-marks');
 
 /** One key a scan has found. All values are strings so far. */
@@ -84,6 +86,13 @@ export class ClusterKeyspace implements NodePart {
       return;
     }
     this.node.query(server, Query.Scan, JSON.stringify([db, slot, hash, end, count]), (answer, failure) => {
+      if (answer === MOVED) {
+        this.whenRingKnown(
+          () => this.scan(db, cursor, count, done),
+          () => done(unreachable(slot), 0, []),
+        );
+        return;
+      }
       const parsed = failure === null ? parse<[number, string[]]>(answer) : undefined;
       if (parsed === undefined) done(unreachable(slot), 0, []);
       else finish(parsed[1], parsed[0]);
@@ -102,17 +111,29 @@ export class ClusterKeyspace implements NodePart {
     let left = slotsOf.size;
     let total = 0;
     let failed: Failure = null;
+    let moved = false;
+    const end = (): void => {
+      if (--left > 0) return;
+      if (moved && failed === null)
+        this.whenRingKnown(
+          () => this.size(db, done),
+          () => done(UNCOUNTED, 0),
+        );
+      else done(failed, total);
+    };
     const add = (keys: number | undefined): void => {
-      if (keys === undefined) failed = 'NOQUORUM a replica did not answer; the keys could not be counted';
+      if (keys === undefined) failed = UNCOUNTED;
       else total += keys;
-      if (--left === 0) done(failed, total);
+      end();
     };
     for (const [server, slots] of slotsOf) {
       if (server === SELF) this.sizeHere(db, slots, add);
       else
-        this.node.query(server, Query.Size, JSON.stringify([db, ...slots]), (answer) =>
-          add(parse<number>(answer)),
-        );
+        this.node.query(server, Query.Size, JSON.stringify([db, ...slots]), (answer) => {
+          if (answer !== MOVED) return add(parse<number>(answer));
+          moved = true;
+          end();
+        });
     }
   }
 
@@ -122,10 +143,11 @@ export class ClusterKeyspace implements NodePart {
   }
 
   flush(db: number | undefined, done: (f: Failure) => void): void {
-    const { members } = this.node.topology;
-    const peers = [...members.keys()].filter((peer) => peer !== SELF && this.node.isUp(peer));
-    if (peers.length + 1 < majority(members.length)) {
-      done(`NOQUORUM ${peers.length + 1} of ${members.length} nodes are reachable; nothing was flushed`);
+    const others = this.node.topology.peers;
+    const peers = others.filter((peer) => this.node.isUp(peer));
+    const members = others.length + 1;
+    if (peers.length + 1 < majority(members)) {
+      done(`NOQUORUM ${peers.length + 1} of ${members} nodes are reachable; nothing was flushed`);
       return;
     }
     // The mark has to lie above every write acknowledged so far, also those of a node whose clock is ahead of ours.
@@ -156,12 +178,15 @@ export class ClusterKeyspace implements NodePart {
       const question = numbers(payload);
       if (question.length !== 5) return reply('');
       const [db, slot, hash, end, count] = question;
+      const slots = Array.from({ length: Math.min(end, SLOTS) - slot }, (_, i) => slot + i);
+      if (!this.hasAll(slots)) return reply(MOVED);
       this.scanHere(db, slot, hash, end, count, (failure, keys, next) => {
         reply(failure === null ? JSON.stringify([next, keys]) : '');
       });
     } else if (kind === Query.Size) {
       const [db, ...slots] = numbers(payload);
       if (db === undefined) return reply('');
+      if (!this.hasAll(slots)) return reply(MOVED);
       this.sizeHere(db, slots, (keys) => reply(JSON.stringify(keys)));
     } else if (kind === Query.Clock) {
       reply(JSON.stringify(this.hlc.next(this.clock.now(), 0)));
@@ -257,6 +282,17 @@ export class ClusterKeyspace implements NodePart {
     });
   }
 
+  /** Tries again when this node knows another ring, or somebody has come or gone. */
+  private whenRingKnown(again: () => void, giveUp: () => void): void {
+    const deadline = this.clock.elapsed() + RING_PATIENCE_MS;
+    if (!this.node.forwarder.hold({ slot: null, deadline, again, giveUp })) giveUp();
+  }
+
+  /** Another node takes this one for a replica that has all of these slots; that may be no longer so, or not yet. */
+  private hasAll(slots: readonly number[]): boolean {
+    return this.node.ready && slots.every((slot) => slot < SLOTS && this.node.topology.isSource(slot));
+  }
+
   private scanHere(
     db: number,
     slot: number,
@@ -283,7 +319,7 @@ export class ClusterKeyspace implements NodePart {
 
   private serverOf(slot: number): number {
     const { topology } = this.node;
-    return topology.isHome[slot] === 1 ? SELF : topology.firstLiveHome(slot);
+    return topology.isSource(slot) ? SELF : topology.firstLiveSource(slot);
   }
 
   /** The first slot after `slot` that another node has to be asked for. */
@@ -294,6 +330,9 @@ export class ClusterKeyspace implements NodePart {
   }
 }
 
+/** The answer of a node that has not all of the slots asked for: it knows another ring. */
+const MOVED = 'moved';
+const UNCOUNTED = 'NOQUORUM a replica did not answer; the keys could not be counted';
 const NOTHING_FLUSHED =
   "NOQUORUM a node's clock is further ahead of ours than max-clock-drift; nothing was flushed";
 const TOO_FAR_AHEAD =

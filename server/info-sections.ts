@@ -218,7 +218,7 @@ function ringkv({
   transport,
 }: InfoSources): InfoFields {
   const { coordinator, replica } = node;
-  const members = node.ready ? node.topology.members.length : 0;
+  const members = node.ready ? node.topology.peers.length + 1 : 0;
   const up = node.ready ? node.topology.alive.reduce((sum, one) => sum + one, 0) : 0;
   return {
     node_id: nodeId,
@@ -226,6 +226,8 @@ function ringkv({
     members,
     members_up: up,
     replicas: node.ready ? node.topology.n : 0,
+    ring_epoch: node.ready ? node.topology.epoch : 0,
+    ring_phase: node.ready ? node.topology.ring.phase : 'forming',
     requests_in_flight: coordinator.underWay,
     answers_awaited: coordinator.inFlight,
     forwards_in_flight: node.forwardsUnderWay,

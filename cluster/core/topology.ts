@@ -182,6 +182,17 @@ export class Topology {
     return this.current.lists[this.current.listOf[slot]].homes;
   }
 
+  /** Who has all of the slot, as far as any replica has: a home that is only becoming one has not. NOBODY when all are down. */
+  firstLiveSource(slot: number): number {
+    for (const member of this.sources(slot)) if (this.alive[member] === 1) return member;
+    return NOBODY;
+  }
+
+  /** Whether this node has all of the slot, as far as any replica has. */
+  isSource(slot: number): boolean {
+    return this.sources(slot).includes(this.self);
+  }
+
   /** Who takes the slot's writes now. The same object for slots that have the same, until somebody comes or goes. */
   setOf(slot: number): ReplicaSet {
     return this.sets.of(slot);

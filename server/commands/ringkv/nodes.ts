@@ -25,10 +25,9 @@ const nodes: ServerCommandSpec = {
     const topology = call.server.topology();
     if (topology === null) return call.reply.error(FORMING);
     const views = call.server.memberViews();
-    call.reply.array(topology.members.length);
-    topology.members.forEach((member, i) => {
-      writeMember(call.reply, member, views[i], i === topology.self);
-    });
+    const inRing = [topology.self, ...topology.peers].sort((a, b) => a - b);
+    call.reply.array(inRing.length);
+    for (const i of inRing) writeMember(call.reply, topology.members[i], views[i], i === topology.self);
   },
 };
 
