@@ -59,6 +59,10 @@ export class Topology {
   readonly keeps: Uint8Array;
   /** By number: 1 for members of the ring. Others may be known, and even connected, but are asked nothing. */
   readonly inRing: Uint8Array;
+  /** The other members of the ring. */
+  readonly peers: readonly number[];
+  /** There is no other node. */
+  readonly alone: boolean;
   readonly alive: Uint8Array;
   /**
    * Goes up whenever a member comes or goes, and with every state of the ring. What this node knew to be the newest before, it must verify
@@ -92,6 +96,8 @@ export class Topology {
     this.n = Math.max(...this.placement.lists.map(({ homes }) => homes.length));
     this.inRing = new Uint8Array(members.length);
     for (const { name } of everybody(ring)) this.inRing[numbers.get(name)!] = 1;
+    this.peers = [...members.keys()].filter((member) => member !== self && this.inRing[member] === 1);
+    this.alone = this.peers.length === 0;
     this.alive = new Uint8Array(members.length);
     if (before !== undefined)
       this.alive.set(before.alive.map((alive, member) => alive & this.inRing[member]));
@@ -106,16 +112,6 @@ export class Topology {
   /** This state of the ring. Requests between nodes carry it. */
   get epoch(): number {
     return this.ring.epoch;
-  }
-
-  /** There is no other node. */
-  get alone(): boolean {
-    return everybody(this.ring).length === 1;
-  }
-
-  /** The other members of the ring. */
-  get peers(): readonly number[] {
-    return [...this.members.keys()].filter((member) => member !== this.self && this.inRing[member] === 1);
   }
 
   /** The number of the member of that name. */
@@ -141,6 +137,7 @@ export class Topology {
   needed(slot: number, level: Level, byDefault: Level): number {
     const list = this.listOf(slot);
     const [a, b] = list.sides;
+    if (a === b && a === list.homes.length) return replicasNeeded(level, a, byDefault);
     return onBothSides(list, replicasNeeded(level, a, byDefault), replicasNeeded(level, b, byDefault));
   }
 
