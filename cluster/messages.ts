@@ -92,4 +92,23 @@ export const Message = {
    * request:u32 fresh:u8 whole:u8 next:u16 slots:u16, then of each slot:u16 promised units:u16, then of each ballot length:u32 unit
    */
   RegistersTold: 37,
+  /** ring, as JSON (`core/elastic/ring-json.ts`) -- a ring that was decided, or the first one. */
+  RingTold: 40,
+  /** epoch:u32 -- this is the ring I go by (0: none): if you know of a newer one, tell me. */
+  RingAsk: 41,
+  /**
+   * request:u32 epoch:u32 ballot -- promise that ballot for the vote on the ring of that epoch; the ballot of round 0: only say what you
+   * remember (`core/elastic/ring-register.ts`)
+   */
+  RingPrepare: 42,
+  /** request:u32 vote:u8 memory:u8 promised ballot, then, if its round is not 0, ring -- that was accepted */
+  RingPromise: 43,
+  /** request:u32 ballot ring */
+  RingAccept: 44,
+  /** as RingPromise */
+  RingAccepted: 45,
+  /** replaces -- I want to be a member, as my greeting says; in the place of that one, or '' */
+  JoinAsk: 46,
+  /** text -- why it does not join yet */
+  JoinAnswer: 47,
 } as const;

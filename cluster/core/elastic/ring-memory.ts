@@ -1,0 +1,134 @@
+import { majority } from '../levels.js';
+import { type Ballot, compareBallots, NO_BALLOT } from '../register/ballot.js';
+import type { AcceptedRing, RingAcceptor } from './ring-acceptor.js';
+import type { RingState } from './ring-state.js';
+
+/** A vote counts for so long after it was asked for, ms. */
+export const VOTE_LIFE_MS = 5000;
+/** Rounds that may count on votes of an earlier life are over after so long, ms; with room for clocks that do not go alike. */
+const WAIT_MS = 1.25 * VOTE_LIFE_MS;
+/** An unanswered question is asked again after so long, ms. */
+const ASK_AGAIN_MS = 1000;
+
+/** What a voter says that was asked what it remembers about an epoch. */
+export interface Remembered {
+  readonly promised: Ballot;
+  readonly accepted: AcceptedRing | null;
+  /** It has all its memory. */
+  readonly whole: boolean;
+  /** There is nothing the asker could have forgotten of what the two did together. */
+  readonly fresh: boolean;
+}
+
+export interface RingMemoryOptions {
+  readonly ring: () => RingState;
+  readonly self: () => string;
+  readonly acceptor: RingAcceptor;
+  /** Asks a voter what it remembers about the vote on that epoch. Returns the number of the question. */
+  readonly ask: (name: string, epoch: number) => number;
+}
+
+/**
+ * How a node that has lost its votes (an empty disk, or one set back to a backup) comes to vote on the ring again: it takes over what the
+ * others remember. Whatever was chosen, or promised to a majority, with its lost vote is known to all but one of a majority of the others;
+ * so it is met by n - majority + 1 of them, if they have their memory, or by all others, if not. A majority of rounds may still count on
+ * lost votes; it waits until they are over.
+ *
+ * Where one of them has accepted something, that may be decided, and there may have been votes on the epoch behind it: then this memory is
+ * good for this epoch only. Where none has, nothing was decided when they were asked, and nothing behind it voted on.
+ */
+export class RingMemory {
+  /** What the voters have said about `epoch`. */
+  private readonly told = new Map<string, Remembered>();
+  /** Questions whose answers count. */
+  private readonly asked = new Set<number>();
+  private epoch = 0;
+  private startedMs: number | undefined;
+  private inEarnest = false;
+  private askedMs = Number.NEGATIVE_INFINITY;
+  private isSaving = false;
+  /** Voters that were without memory, over the connection there is, when this node got its own. */
+  private readonly knownEmpty = new Set<string>();
+
+  constructor(private readonly options: RingMemoryOptions) {}
+
+  /** For an answer to that member: there is nothing it could have forgotten of what it did together with this node. */
+  isFreshFor(name: string): boolean {
+    return !this.options.acceptor.whole || this.knownEmpty.has(name);
+  }
+
+  linkDown(name: string): void {
+    this.knownEmpty.delete(name);
+  }
+
+  tick(elapsedMs: number): void {
+    this.startedMs ??= elapsedMs;
+    const { acceptor, ring, self, ask } = this.options;
+    if (acceptor.whole || this.isSaving) return;
+    const epoch = ring().epoch + 1;
+    if (acceptor.remembers(epoch)) return;
+    const isLate = elapsedMs - this.startedMs > WAIT_MS;
+    if (epoch !== this.epoch || isLate !== this.inEarnest) {
+      this.epoch = epoch;
+      this.inEarnest = isLate;
+      this.told.clear();
+      this.asked.clear();
+      this.askedMs = Number.NEGATIVE_INFINITY;
+    }
+    const others = this.others();
+    if (others.length === 0 && ring().current[0].name === self()) return this.becomeWhole([]);
+    if (elapsedMs - this.askedMs < ASK_AGAIN_MS) return;
+    this.askedMs = elapsedMs;
+    for (const name of others) if (!this.told.has(name)) this.asked.add(ask(name, epoch));
+  }
+
+  answered(name: string, question: number, remembered: Remembered): void {
+    const { epoch } = this;
+    if (this.isSaving || !this.asked.has(question) || this.options.acceptor.remembers(epoch)) return;
+    this.told.set(name, remembered);
+    const others = this.others();
+    const told = others.flatMap((other) => this.told.get(other) ?? []);
+    const isAll = told.length === others.length;
+    // Nobody has ever voted for anything together with this node: the cluster is new.
+    if (isAll && told.every(({ fresh }) => fresh)) return this.becomeWhole(others);
+    if (!this.inEarnest) return;
+    const n = this.options.ring().current.length;
+    const remembering = told.filter(({ whole }) => whole).length;
+    if (isAll || remembering >= n - majority(n) + 1) this.takeOver(epoch, told);
+  }
+
+  private takeOver(epoch: number, told: readonly Remembered[]): void {
+    let promised = NO_BALLOT;
+    let accepted: AcceptedRing | null = null;
+    for (const one of told) {
+      if (compareBallots(one.promised, promised) > 0) promised = one.promised;
+      if (one.accepted === null) continue;
+      if (accepted === null || compareBallots(one.accepted.ballot, accepted.ballot) > 0)
+        accepted = one.accepted;
+    }
+    this.isSaving = true;
+    const whole = accepted === null;
+    this.options.acceptor.adopt({ epoch, promised, accepted, whole }, () => {
+      this.isSaving = false;
+    });
+  }
+
+  private becomeWhole(others: readonly string[]): void {
+    this.isSaving = true;
+    const about = this.options.acceptor.about(this.epoch);
+    this.options.acceptor.adopt({ epoch: this.epoch, ...about, whole: true }, (error) => {
+      this.isSaving = false;
+      if (error !== null) return;
+      for (const name of others) if (this.told.get(name)?.whole === false) this.knownEmpty.add(name);
+    });
+  }
+
+  /** The other voters. */
+  private others(): string[] {
+    const self = this.options.self();
+    return this.options
+      .ring()
+      .current.map(({ name }) => name)
+      .filter((name) => name !== self);
+  }
+}
