@@ -80,6 +80,8 @@ export interface ClusterSettings {
   readonly repairInterval: () => number;
   /** bytes a second */
   readonly repairThrottle: () => number;
+  /** bytes a second */
+  readonly streamThrottle: () => number;
 }
 
 /** The world a node lives in: real in `server/ringkv.ts`, simulated in `sim/sim-life.ts`. */
@@ -290,6 +292,7 @@ export class Assembly {
         handedOver: (peer) => this.hints.countOf(topology().members[peer].name) === 0,
         interval: settings.repairInterval,
         throttle: settings.repairThrottle,
+        streamThrottle: settings.streamThrottle,
         firstRequest: world.firstRequest,
       },
     );

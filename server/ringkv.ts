@@ -135,6 +135,7 @@ async function assemble(
       maxSiblings: () => values.maxSiblings,
       repairInterval: () => values.repairInterval,
       repairThrottle: () => values.repairThrottle,
+      streamThrottle: () => values.streamThrottle,
     },
     engine,
     transport,

@@ -14,12 +14,9 @@ import { fnv1a, WriterTable, writerId } from './writers.js';
 export class StoreBench {
   readonly writers = new WriterTable();
   readonly writer = this.writers.index(writerId('a'.repeat(32), 0));
-  readonly counts = new LiveCounts(4, this.writers);
-  readonly trees = new SlotTrees(4, {
-    a: (record) => fnv1a(JSON.stringify(record.siblings.map(({ hlc }) => hlc))),
-    b: (record) => fnv1a(JSON.stringify(record.context)),
-  });
-  readonly summaries = new Summaries(this.counts, this.trees);
+  readonly counts: LiveCounts;
+  readonly trees: SlotTrees;
+  readonly summaries: Summaries;
   readonly engine: StorageEngine;
   readonly store: RecordStore;
   /** Every batch handed to the engine. */
@@ -38,7 +35,18 @@ export class StoreBench {
   private readonly turnEnd: (() => void)[] = [];
   private readonly disk: (() => void)[] = [];
 
-  constructor(admit: RecordStoreOptions['admit'] = (_db, record) => record, found?: MemoryDisk) {
+  constructor(
+    admit: RecordStoreOptions['admit'] = (_db, record) => record,
+    found?: MemoryDisk,
+    /** Records of slots beyond these are not in the summaries. */
+    slots = 4,
+  ) {
+    this.counts = new LiveCounts(slots, this.writers);
+    this.trees = new SlotTrees(slots, {
+      a: (record) => fnv1a(JSON.stringify(record.siblings.map(({ hlc }) => hlc))),
+      b: (record) => fnv1a(JSON.stringify(record.siblings.map(({ type }) => type))),
+    });
+    this.summaries = new Summaries(this.counts, this.trees);
     const engine = new MemoryEngine((run) => this.disk.push(run), found);
     this.memory = engine;
     void engine.open();

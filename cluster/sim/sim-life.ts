@@ -50,6 +50,7 @@ export interface SimSettings {
   /** 0: never by itself. */
   readonly repairIntervalSeconds: number;
   readonly repairThrottle: number;
+  readonly streamThrottle: number;
 }
 
 export const USUAL: SimSettings = {
@@ -73,6 +74,7 @@ export const USUAL: SimSettings = {
   maxHintsBytes: 1 << 20,
   repairIntervalSeconds: 600,
   repairThrottle: 10 << 20,
+  streamThrottle: 24 << 20,
 };
 
 export interface ProcessParts {
@@ -128,6 +130,7 @@ export class SimLife {
         maxSiblings: () => 64,
         repairInterval: () => settings.repairIntervalSeconds,
         repairThrottle: () => settings.repairThrottle,
+        streamThrottle: () => settings.streamThrottle,
       },
       turn: new Turn(clock),
       nodeId: transport.nodeId,

@@ -100,6 +100,12 @@ export const SETTINGS = {
     { mutable: true, unit: 's' },
   ),
   'repair-throttle': row(memory(1024, 64 * GB), '10mb', 'Bytes a second that repair may send.', mutableBytes),
+  'stream-throttle': row(
+    memory(1024, 64 * GB),
+    '24mb',
+    'Bytes a second that may come and go while slots move between nodes.',
+    mutableBytes,
+  ),
   vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
   'conflict-policy': row(
     policyTable(),

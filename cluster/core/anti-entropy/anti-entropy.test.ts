@@ -34,9 +34,9 @@ class Bench {
   readonly topology = new Topology(MEMBERS, 0, 2, 8);
   readonly repair: AntiEntropy;
   readonly shared: number;
-  readonly foreign: number;
   now = START_MS;
   ready = true;
+  streamThrottle = 1 << 20;
   private readonly frame = new FrameWriter(1 << 22);
 
   constructor() {
@@ -44,7 +44,6 @@ class Bench {
     const slots = Array.from({ length: 16384 }, (_, slot) => slot);
     const homes = (slot: number): number[] => [...this.topology.homes(slot)];
     this.shared = slots.find((slot) => homes(slot).includes(0) && homes(slot).includes(PEER))!;
-    this.foreign = slots.find((slot) => !homes(slot).includes(0))!;
     const clock: Clock = {
       now: () => this.now,
       elapsed: () => this.now - START_MS,
@@ -70,6 +69,7 @@ class Bench {
         handedOver: () => true,
         interval: () => 0,
         throttle: () => 1 << 20,
+        streamThrottle: () => this.streamThrottle,
         firstRequest: 1,
       },
     );
@@ -142,7 +142,7 @@ describe('what makes no sense closes the connection', () => {
       Message.RangeAsk,
       (out) => range(out, Ask.List, bench.shared, 2, 1),
     ],
-    ['a slot the two do not share', Message.RangeAsk, (out) => range(out, Ask.List, bench.foreign)],
+    ['a range of a slot that does not exist', Message.RangeAsk, (out) => range(out, Ask.List, 16384)],
     ['records of no hashes', Message.RangeAsk, (out) => range(out, Ask.Some, bench.shared)],
     [
       'hashes out of order',

@@ -8,9 +8,9 @@ import type { HybridClock } from '../hlc.js';
 import { TokenBucket } from '../token-bucket.js';
 import type { Topology } from '../topology.js';
 import { Intake } from './intake.js';
-import { PeerRepair, type RepairFigures } from './peer-repair.js';
+import { PeerRepair, type RepairFigures, shortfallOf } from './peer-repair.js';
 import { Responder } from './responder.js';
-import { Session } from './session.js';
+import { Session, type SessionPlan } from './session.js';
 import { SharedSlots, type Sum } from './shared-slots.js';
 import { End, readList, Wire } from './wire.js';
 import { Worker } from './worker.js';
@@ -24,12 +24,22 @@ export interface AntiEntropyOptions {
   readonly interval: () => number;
   /** Bytes a second to all peers together. */
   readonly throttle: () => number;
+  /** Bytes a second to and from all peers together, of slots that move. */
+  readonly streamThrottle: () => number;
   /** Requests are numbered from here on: see `CoordinatorOptions`. */
   readonly firstRequest: number;
 }
 
 /** What commands may do with it. */
 export type RepairControl = Pick<AntiEntropy, 'repair' | 'figures'>;
+
+/** What came of a stream. */
+export interface StreamEnd {
+  /** null: everything was compared, and what had to be sent is in its receiver's log. */
+  readonly failure: string | null;
+  /** Keys that were not the same on both sides. */
+  readonly keysDiffering: number;
+}
 
 /** Told once when a repair that was asked for is over: for each peer it failed with, why. */
 export type RepairDone = (failures: readonly string[]) => void;
@@ -52,6 +62,7 @@ const MAX_TRIES = 3;
 const MAX_REFUSALS_MS = 60_000;
 const AFTER_REFUSAL_MS = 1000;
 const MAX_ORDERS = 1000;
+const RING_CHANGED = 'the ring has changed';
 
 /**
  * Anti-entropy (Dynamo 4.7): every two home replicas compare the trees of the slots they share, at intervals, soon after one of
@@ -60,6 +71,9 @@ const MAX_ORDERS = 1000;
  * Promise: once two replicas are connected and nobody writes, they hold the same after one round; and what that costs grows
  * with what differs, not with what there is. Of each pair the one whose name comes first begins; a node leads one session at
  * a time and follows one other.
+ *
+ * Beside these, one *stream* at a time: slots that come to this node, or go from it, are compared with one of their homes
+ * (`core/elastic`).
  */
 export class AntiEntropy {
   readonly messages: readonly number[] = [
@@ -78,6 +92,8 @@ export class AntiEntropy {
   private readonly sharedWith: SharedSlots[] = [];
   private orders: Order[] = [];
   private session: Session | undefined;
+  private stream: Session | undefined;
+  private readonly streamer: Worker;
   private nextRequest: number;
   private stopped = false;
 
@@ -95,16 +111,20 @@ export class AntiEntropy {
     this.wire = new Wire(transport, store.writers);
     const elapsed = () => clock.elapsed();
     this.worker = new Worker(new TokenBucket(options.throttle), elapsed);
+    this.streamer = new Worker(new TokenBucket(options.streamThrottle), elapsed);
     this.nextRequest = options.firstRequest;
     this.ground = {
       store,
       summaries,
       wire: this.wire,
       worker: this.worker,
+      streamer: this.streamer,
       intake: new Intake(store, summaries.trees, clock, hlc, log),
       elapsed,
       ready: options.ready,
       shared: (peer: PeerId) => this.shared(peer),
+      isHome: (slot: number) => topology().isHome[slot] === 1,
+      isMoving: (peer: PeerId, slot: number) => !topology().homes(slot).includes(peer),
     };
     this.responder = new Responder(this.ground, (peer, changed) => {
       this.peerRepair(peer).taken(changed);
@@ -138,6 +158,33 @@ export class AntiEntropy {
     this.order(peer, null, done);
     this.begin();
     return true;
+  }
+
+  /**
+   * Compares these slots with a home of them and makes good what differs; with `pushOnly` only what the home lacks. False: another stream
+   * is under way, or this is not the time.
+   */
+  streamWith(
+    peer: PeerId,
+    slots: readonly number[],
+    pushOnly: boolean,
+    done: (end: StreamEnd) => void,
+  ): boolean {
+    if (this.stream !== undefined || this.stopped || !this.options.ready()) return false;
+    if (this.topology().alive[peer] === 0) return false;
+    const session = this.newSession(peer, { slots, isStream: true, pushOnly }, (failure) => {
+      this.stream = undefined;
+      const { keysDiffering, keysFailed } = session.progress;
+      done({ failure: failure ?? shortfallOf(keysFailed), keysDiffering });
+    });
+    this.stream = session;
+    session.start();
+    return true;
+  }
+
+  /** Bytes of slots that move, sent and received since the start. */
+  get streamedBytes(): number {
+    return this.streamer.bytes;
   }
 
   /** How things stand with every peer that shares slots with this node. */
@@ -179,33 +226,49 @@ export class AntiEntropy {
       this.peerRepair(peer).plan(this.clock.elapsed(), this.random.next());
   }
 
+  /** What two nodes share may be something else now: what is under way ends, and what was ordered begins anew. */
+  ringChanged(): void {
+    this.sharedWith.length = 0;
+    for (const session of this.sessions) session.breakOff(RING_CHANGED);
+    const sharing = this.sharing(null);
+    for (const peer of sharing)
+      if (this.peers[peer] === undefined)
+        this.peerRepair(peer).plan(this.clock.elapsed(), this.random.next());
+    const gone = this.orders.filter(({ peer }) => !sharing.includes(peer));
+    this.orders = this.orders.filter((order) => !gone.includes(order));
+    for (const order of gone) this.over(order, 'it shares no slots with this node any more');
+  }
+
   peerUp(peer: PeerId): void {
     this.peerRepair(peer).cameBack(this.clock.elapsed(), this.random.next());
   }
 
   peerDown(peer: PeerId): void {
     this.responder.peerDown(peer);
-    if (this.session?.peer === peer) this.session.fail('the peer is gone');
+    for (const session of this.sessions) if (session.peer === peer) session.fail('the peer is gone');
   }
 
   tick(): void {
     if (this.stopped) return;
-    this.session?.tick();
+    for (const session of this.sessions) session.tick();
     this.responder.tick();
     this.worker.run();
+    this.streamer.run();
     this.begin();
   }
 
   stop(): void {
     this.stopped = true;
     this.worker.stop();
-    this.session?.fail('this node is stopping');
+    this.streamer.stop();
+    for (const session of this.sessions) session.fail('this node is stopping');
   }
 
   onMessage(type: number, peer: PeerId, body: FrameReader): boolean {
-    this.wire.bytes(peer).received += body.left;
+    const bytes = body.left;
+    this.wire.bytes(peer).received += bytes;
     const request = body.u32();
-    const session = this.session?.peer === peer ? this.session : undefined;
+    const session = this.sessions.find((one) => one.peer === peer && one.awaits(request));
     switch (type) {
       case Message.TreeAsk:
         return this.responder.onTreeAsk(peer, request, body);
@@ -220,7 +283,7 @@ export class AntiEntropy {
       case Message.RepairRecord: {
         const sent = this.wire.readRecord(request, body);
         if (sent === undefined) return false;
-        return sent.pushed ? this.responder.onPushed(peer, sent) : (session?.onRecord(sent) ?? true);
+        return sent.pushed ? this.responder.onPushed(peer, sent) : (session?.onRecord(sent, bytes) ?? true);
       }
       default:
         return this.onEnd(peer, session, request, body);
@@ -234,6 +297,19 @@ export class AntiEntropy {
     if (!body.finished || what > End.Cannot) return false;
     if (what === End.Pushed) return this.responder.onPushEnd(peer, request, records);
     return session?.onEnd(request, what as End, records, number) ?? true;
+  }
+
+  /** Those that this node leads. */
+  private get sessions(): readonly Session[] {
+    return [this.session, this.stream].filter((one) => one !== undefined);
+  }
+
+  private newSession(
+    peer: PeerId,
+    plan: SessionPlan,
+    ended: (failure: string | null, refused: boolean) => void,
+  ): Session {
+    return new Session(peer, plan, this.ground, this.shared(peer), this.takeRequest, ended);
   }
 
   // --- who is next ---
@@ -270,19 +346,14 @@ export class AntiEntropy {
     const { peer, slot } = order;
     const repair = this.peerRepair(peer);
     if (this.topology().alive[peer] === 0) return this.over(order, 'the peer is down');
-    const session = new Session(
-      peer,
-      this.ground,
-      this.shared(peer),
-      this.takeRequest,
-      (failure, refused) => {
-        this.session = undefined;
-        this.onSessionEnd(order, repair, failure, refused);
-      },
-    );
+    const plan = { slots: slot === null ? null : [slot], isStream: false, pushOnly: false };
+    const session = this.newSession(peer, plan, (failure, refused) => {
+      this.session = undefined;
+      this.onSessionEnd(order, repair, failure, refused);
+    });
     this.session = session;
     repair.begun(session.progress);
-    session.start(slot);
+    session.start();
   }
 
   private onSessionEnd(order: Order, repair: PeerRepair, failure: string | null, refused: boolean): void {

@@ -103,8 +103,7 @@ export class PeerRepair {
 
   /** What the last session could not do; null: it did everything. */
   get shortfall(): string | null {
-    const { keysFailed } = this.progress;
-    return keysFailed === 0 ? null : `${keysFailed} keys could not be repaired`;
+    return shortfallOf(this.progress.keysFailed);
   }
 
   figures({ members, alive }: Topology, shared: SharedSlots, waiting: boolean): RepairFigures {
@@ -129,6 +128,10 @@ export class PeerRepair {
       lastFailure: this.lastFailure,
     };
   }
+}
+
+export function shortfallOf(keysFailed: number): string | null {
+  return keysFailed === 0 ? null : `${keysFailed} keys could not be repaired`;
 }
 
 function jitter(chance: number): number {

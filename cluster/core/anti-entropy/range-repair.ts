@@ -30,7 +30,7 @@ export class RangeRepair {
 
   start(): void {
     const { empty, from } = this.range;
-    if (empty === 'ours') this.fetchAll(from);
+    if (empty === 'ours') this.session.plan.pushOnly ? this.done() : this.fetchAll(from);
     else if (empty === 'theirs') this.pushAll(from);
     else this.nextPage(from);
   }
@@ -65,7 +65,7 @@ export class RangeRepair {
       if (!same(ours.get(hash) ?? NOTHING, sum)) this.differing.set(hash, sum);
       ours.delete(hash);
     }
-    const wanted = sorted(this.differing);
+    const wanted = this.session.plan.pushOnly ? [] : sorted(this.differing);
     for (const hash of ours.keys()) this.differing.set(hash, NOTHING);
     this.session.progress.keysDiffering += this.differing.size;
     this.fetchRecords(wanted);
@@ -73,7 +73,7 @@ export class RangeRepair {
 
   private fetchRecords(wanted: readonly number[]): void {
     if (wanted.length === 0) return this.push(sorted(this.differing));
-    this.session.ask(
+    this.session.askRecords(
       (wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.Some, this.range, wanted),
       {
         record: (sent) => this.take(sent),
@@ -91,7 +91,7 @@ export class RangeRepair {
   /** We have nothing: no lists are needed. */
   private fetchAll(from: number): void {
     const rest = { ...this.range, from };
-    this.session.ask((wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.All, rest), {
+    this.session.askRecords((wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.All, rest), {
       record: (sent) => this.take(sent),
       end: (records, upTo) => {
         if (upTo < from || upTo > rest.to) return false;

@@ -56,16 +56,23 @@ export interface RepairGround {
   readonly summaries: Summaries;
   readonly wire: Wire;
   readonly worker: Worker;
+  /** The same for slots on the move. */
+  readonly streamer: Worker;
   readonly intake: Intake;
   readonly elapsed: () => number;
   /** The trees tell of everything: they may be compared. */
   readonly ready: () => boolean;
   readonly shared: (peer: PeerId) => SharedSlots;
+  /** This node is a home of the slot: it tells of it, and takes what it lacks. */
+  readonly isHome: (slot: number) => boolean;
+  /** The slot comes to the peer, or goes from it. */
+  readonly isMoving: (peer: PeerId, slot: number) => boolean;
 }
 
 /**
  * The answering side of a repair. It keeps no state of a session: the other side asks about trees, lists and records, and pushes
- * what we lack. One peer at a time, so that nobody is repaired from all sides at once.
+ * what we lack. One peer at a time, so that nobody is repaired from all sides at once; but whoever slots move to or from need not wait:
+ * its throttle is one for all of them.
  */
 export class Responder {
   private readonly peers = new Map<PeerId, PeerState>();
@@ -92,7 +99,8 @@ export class Responder {
     if (!body.finished || depth > Depth.Leaves || places.length > wanted) return false;
     if (places.some((place) => place >= below)) return false;
     const { wire, ready } = this.ground;
-    if (!ready() || !this.engage(peer, depth)) {
+    const isStream = depth === Depth.Leaves && places.every((slot) => this.ground.isMoving(peer, slot));
+    if (!ready() || (!isStream && !this.engage(peer, depth))) {
       wire.sendEnd(peer, request, End.Cannot);
       return true;
     }
@@ -105,15 +113,19 @@ export class Responder {
     const range = { db: body.u8(), slot: body.u16(), from: body.u32(), to: body.u32() };
     const hashes: number[] = [];
     while (body.ok && body.left > 0) hashes.push(body.u32());
-    if (!body.finished || what > Ask.All || range.to < range.from || !this.isShared(peer, range.slot))
-      return false;
+    if (!body.finished || what > Ask.All || range.to < range.from || range.slot >= SLOTS) return false;
     if (hashes.length > MAX_HASHES || !areRising(hashes) || (what === Ask.Some) !== hashes.length > 0)
       return false;
     const { open } = this.stateOf(peer);
     if (open.size >= MAX_OPEN || open.has(request)) return false;
-    this.engage(peer, Depth.Leaves);
+    const { wire, worker, streamer, isHome, isMoving } = this.ground;
+    // The two do not know the same ring.
+    if (!isHome(range.slot)) return wire.sendEnd(peer, request, End.Cannot) >= 0;
+    const isStream = isMoving(peer, range.slot);
+    if (!isStream) this.engage(peer, Depth.Leaves);
     open.set(request, this.ground.elapsed());
-    this.ground.worker.add((done) => {
+    const by = isStream ? streamer : worker;
+    by.add((done) => {
       // The peer may have gone meanwhile.
       if (this.peers.get(peer)?.open !== open) return done(0);
       const finish = (bytes: number): void => {
@@ -136,9 +148,13 @@ export class Responder {
       push = { received: 0, expected: -1, taking: 0, changed: 0, failed: 0, doubtful: false, seq: 0 };
       pushes.set(sent.request, push);
     }
-    if (push.expected >= 0 || !this.isShared(peer, sent.slot)) return false;
-    this.engage(peer, Depth.Leaves);
+    if (push.expected >= 0 || sent.slot >= SLOTS) return false;
     push.received++;
+    if (!this.ground.isHome(sent.slot)) {
+      push.failed++;
+      return true;
+    }
+    if (!this.ground.isMoving(peer, sent.slot)) this.engage(peer, Depth.Leaves);
     push.taking++;
     const into = push;
     this.ground.intake.take(sent.db, sent.slot, sent.key, sent.record, (taken, seq) => {
@@ -269,10 +285,6 @@ export class Responder {
     this.received(peer, push.changed);
     const safe = push.doubtful ? 0 : push.received - push.failed;
     this.ground.wire.sendEnd(peer, request, End.Done, safe, push.changed);
-  }
-
-  private isShared(peer: PeerId, slot: number): boolean {
-    return slot < SLOTS && this.ground.shared(peer).has[slot] === 1;
   }
 
   private stateOf(peer: PeerId): PeerState {

@@ -7,7 +7,7 @@ import { RangeRepair } from './range-repair.js';
 import type { RepairGround } from './responder.js';
 import { GROUPS, type SharedSlots, SLOTS_PER_GROUP, type Sum, same } from './shared-slots.js';
 import { Depth, End, type SentRecord, type Wire } from './wire.js';
-import type { Job } from './worker.js';
+import type { Job, Worker } from './worker.js';
 
 /** A step fails when nothing of its answer was heard for so long. */
 const SILENCE_MS = 10_000;
@@ -39,6 +39,16 @@ export class Progress {
   readonly behind = new Map<number, number>();
 }
 
+/** What a session is for. */
+export interface SessionPlan {
+  /** null: all that both nodes are homes of. */
+  readonly slots: readonly number[] | null;
+  /** Slots are on the move: it goes by `stream-throttle`, which counts what is sent and what comes. */
+  readonly isStream: boolean;
+  /** Only what the peer lacks is made good. */
+  readonly pushOnly: boolean;
+}
+
 interface Open {
   readonly answers: Answers;
   deadline: number;
@@ -61,20 +71,24 @@ export class Session {
   private active = 0;
   /** Leaves have been asked for. */
   private comparing = false;
+  private readonly worker: Worker;
 
   constructor(
     readonly peer: PeerId,
+    readonly plan: SessionPlan,
     readonly ground: RepairGround,
     private readonly shared: SharedSlots,
     readonly nextRequest: () => number,
     private readonly ended: SessionEnd,
-  ) {}
+  ) {
+    this.worker = plan.isStream ? ground.streamer : ground.worker;
+  }
 
-  /** `slot`: only this one. */
-  start(slot: number | null): void {
-    if (slot === null) return this.askTree(Depth.Root, [], (body) => this.onRoot(readSums(body, 1)));
-    this.progress.slotsCompared = 1;
-    this.repairSlots([slot]);
+  start(): void {
+    const { slots } = this.plan;
+    if (slots === null) return this.askTree(Depth.Root, [], (body) => this.onRoot(readSums(body, 1)));
+    this.progress.slotsCompared = slots.length;
+    this.repairSlots(slots);
   }
 
   // --- questions and answers ---
@@ -90,9 +104,23 @@ export class Session {
     if (send(this.ground.wire, this.peer, request) === 0) this.fail('the peer cannot be sent to');
   }
 
+  /** Asks for records: in a stream not before its throttle allows it. */
+  askRecords(send: (wire: Wire, peer: PeerId, request: number) => number, answers: Answers): void {
+    if (!this.plan.isStream) return this.ask(send, answers);
+    this.work((done) => {
+      this.ask(send, answers);
+      done(0);
+    });
+  }
+
   /** Queues work on the disk; skipped once the session is over. */
   work(job: Job): void {
-    this.ground.worker.add((done) => (this.closed ? done(0) : job(done)));
+    this.worker.add((done) => (this.closed ? done(0) : job(done)));
+  }
+
+  /** Whether an answer to this is waited for. */
+  awaits(request: number): boolean {
+    return this.open.has(request);
   }
 
   onTree(request: number, body: FrameReader): boolean {
@@ -105,9 +133,11 @@ export class Session {
     return open === undefined || (open.answers.list?.(list) ?? false);
   }
 
-  onRecord(sent: SentRecord): boolean {
+  /** `bytes`: of the message. */
+  onRecord(sent: SentRecord, bytes: number): boolean {
     const open = this.open.get(sent.request);
     if (open === undefined) return true;
+    if (this.plan.isStream) this.worker.charge(bytes);
     open.deadline = this.ground.elapsed() + SILENCE_MS;
     return open.answers.record?.(sent) ?? false;
   }
@@ -132,6 +162,11 @@ export class Session {
 
   fail(failure: string): void {
     this.close(failure, false);
+  }
+
+  /** It is nobody's fault, and may be begun again. */
+  breakOff(reason: string): void {
+    this.close(reason, true);
   }
 
   private take(request: number): Open | undefined {

@@ -8,6 +8,8 @@ export type Job = (done: (bytes: number) => void) => void;
  * so a repair takes one reader's share of the disk at most, and clients are served beside it.
  */
 export class Worker {
+  /** All it has sent, and taken in. */
+  bytes = 0;
   private readonly jobs: Job[] = [];
   private busy = false;
   private stopped = false;
@@ -31,10 +33,16 @@ export class Worker {
     if (this.busy || this.stopped || this.jobs.length === 0 || !this.bucket.open(this.elapsed())) return;
     this.busy = true;
     this.jobs.shift()!((bytes) => {
-      this.bucket.take(bytes);
+      this.charge(bytes);
       this.busy = false;
       this.run();
     });
+  }
+
+  /** The throttle is to count these bytes as well. */
+  charge(bytes: number): void {
+    this.bytes += bytes;
+    this.bucket.take(bytes);
   }
 
   stop(): void {
