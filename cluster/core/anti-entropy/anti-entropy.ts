@@ -124,7 +124,7 @@ export class AntiEntropy {
       ready: options.ready,
       shared: (peer: PeerId) => this.shared(peer),
       isHome: (slot: number) => topology().isHome[slot] === 1,
-      isMoving: (peer: PeerId, slot: number) => !topology().homes(slot).includes(peer),
+      isMoving: (peer: PeerId, slot: number) => !topology().sources(slot).includes(peer),
     };
     this.responder = new Responder(this.ground, (peer, changed) => {
       this.peerRepair(peer).taken(changed);
