@@ -51,7 +51,7 @@ export class GossipPart implements NodePart, Names {
     const { gossip } = this;
     if (gossip === undefined) return [];
     const { clocks, topology } = this.options;
-    const { self, members } = topology();
+    const { self, members, peers } = topology();
     return Array.from(members, ({ name }, member) => {
       const { generation, version, facts } = gossip.table.state(member);
       return {
@@ -60,7 +60,7 @@ export class GossipPart implements NodePart, Names {
         generation,
         version,
         facts: parseFacts(facts),
-        clockOffBy: member === self ? clocks.ownOffBy(members.length - 1) : clocks.offBy(name),
+        clockOffBy: member === self ? clocks.ownOffBy(peers.length) : clocks.offBy(name),
       };
     });
   }
@@ -94,8 +94,10 @@ export class GossipPart implements NodePart, Names {
     this.ringChanged(topology());
   }
 
-  ringChanged({ members }: Topology): void {
-    this.names = members.map(({ name }) => name);
+  ringChanged({ members, self, inRing }: Topology): void {
+    this.names = Array.from(members, ({ name }, member) =>
+      inRing[member] === 1 || member === self ? name : undefined,
+    );
     this.byName.clear();
     this.names.forEach((name, member) => {
       if (name !== undefined) this.byName.set(name, member);
