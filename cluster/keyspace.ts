@@ -16,6 +16,9 @@ const HASHES = 2 ** 32;
 const TELL_EVERY_MS = 1000;
 /** So long a question about slots that have moved waits for news of the ring, ms. */
 const RING_PATIENCE_MS = 2000;
+/** Keys of a slot asked for in one step. */
+const SLOT_KEYS_STEP = 10_000;
+const ALL_SLOTS: readonly number[] = Array.from({ length: SLOTS }, (_, slot) => slot);
 export const FLUSH_ROW = metaKey('flush-marks');
 
 /** One key a scan has found. All values are strings so far. */
@@ -65,43 +68,77 @@ export class ClusterKeyspace implements NodePart {
     count: number,
     done: (f: Failure, next: number, items: FoundKey[]) => void,
   ): void {
+    this.scanBefore(SLOTS, db, cursor, count, (failure, next, keys) => {
+      done(
+        failure,
+        next,
+        keys.map((key) => ({ key, type: 'string' })),
+      );
+    });
+  }
+
+  /** `scan`, which may end at `endSlot` and does not go beyond it. */
+  private scanBefore(
+    endSlot: number,
+    db: number,
+    cursor: number,
+    count: number,
+    done: (f: Failure, next: number, keys: readonly string[]) => void,
+  ): void {
     const slot = Math.floor(cursor / HASHES);
     if (slot >= SLOTS) return done(null, 0, []);
     const hash = cursor % HASHES;
     const server = this.serverOf(slot);
     if (server === NOBODY) return done(unreachable(slot), 0, []);
-    const end = this.endOfRun(slot, server);
-    const finish = (keys: string[], next: number): void => {
-      done(
-        null,
-        next,
-        keys.map((key) => ({ key, type: 'string' })),
-      );
-    };
+    const end = Math.min(endSlot, this.endOfRun(slot, server));
     if (server === SELF) {
-      this.scanHere(db, slot, hash, end, count, (failure, keys, next) => {
-        if (failure !== null) done(failure, 0, []);
-        else finish(keys, next);
-      });
+      this.scanHere(db, slot, hash, end, count, (failure, keys, next) => done(failure, next, keys));
       return;
     }
     this.node.query(server, Query.Scan, JSON.stringify([db, slot, hash, end, count]), (answer, failure) => {
       if (answer === MOVED) {
         this.whenRingKnown(
-          () => this.scan(db, cursor, count, done),
+          () => this.scanBefore(endSlot, db, cursor, count, done),
           () => done(unreachable(slot), 0, []),
         );
         return;
       }
       const parsed = failure === null ? parse<[number, string[]]>(answer) : undefined;
       if (parsed === undefined) done(unreachable(slot), 0, []);
-      else finish(parsed[1], parsed[0]);
+      else done(null, parsed[0], parsed[1]);
     });
   }
 
   size(db: number, done: (f: Failure, keys: number) => void): void {
+    this.sizeOf(db, ALL_SLOTS, done);
+  }
+
+  slotSize(db: number, slot: number, done: (f: Failure, keys: number) => void): void {
+    this.sizeOf(db, [slot], done);
+  }
+
+  slotKeys(
+    db: number,
+    slot: number,
+    count: number,
+    done: (f: Failure, keys: readonly string[]) => void,
+  ): void {
+    const found: string[] = [];
+    const goOn = (cursor: number): void => {
+      const step = Math.min(count - found.length, SLOT_KEYS_STEP);
+      this.scanBefore(slot + 1, db, cursor, step, (failure, next, keys) => {
+        if (failure !== null) return done(failure, []);
+        for (const key of keys) if (found.length < count) found.push(key);
+        if (found.length >= count || Math.floor(next / HASHES) !== slot) done(null, found);
+        else goOn(next);
+      });
+    };
+    goOn(slot * HASHES);
+  }
+
+  private sizeOf(db: number, wanted: readonly number[], done: (f: Failure, keys: number) => void): void {
     const slotsOf = new Map<number, number[]>();
-    for (let slot = 0; slot < SLOTS; slot++) {
+    for (const slot of wanted) {
       const server = this.serverOf(slot);
       if (server === NOBODY) return done(unreachable(slot), 0);
       const slots = slotsOf.get(server);
@@ -116,7 +153,7 @@ export class ClusterKeyspace implements NodePart {
       if (--left > 0) return;
       if (moved && failed === null)
         this.whenRingKnown(
-          () => this.size(db, done),
+          () => this.sizeOf(db, wanted, done),
           () => done(UNCOUNTED, 0),
         );
       else done(failed, total);

@@ -21,6 +21,8 @@ export class ClientState {
   noEvict = false;
   noTouch = false;
   readonlyMode = false;
+  /** It asked who serves which slots, or for a replica: it can follow a MOVED. */
+  knowsSlots = false;
   readLevel: Level = DEFAULT;
   writeLevel: Level = DEFAULT;
   /** Unix ms. */

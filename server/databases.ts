@@ -39,6 +39,19 @@ export class Databases implements Keyspace {
     this.stored.size(this.physical[db], done);
   }
 
+  slotSize(db: number, slot: number, done: (error: Failure, keys: number) => void): void {
+    this.stored.slotSize(this.physical[db], slot, done);
+  }
+
+  slotKeys(
+    db: number,
+    slot: number,
+    count: number,
+    done: (error: Failure, keys: readonly string[]) => void,
+  ): void {
+    this.stored.slotKeys(this.physical[db], slot, count, done);
+  }
+
   randomKey(db: number, done: (error: Failure, key: string | undefined) => void): void {
     this.stored.randomKey(this.physical[db], done);
   }

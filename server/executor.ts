@@ -7,15 +7,23 @@ import type { KeyRef } from './commands/spec.js';
 import { Errors } from './errors.js';
 import { startFanout } from './fanout.js';
 import { ForwardedCall } from './forwarded-call.js';
+import { Redirects } from './redirects.js';
 import type { ReplyBytes } from './resp/reply.js';
 import type { ServerContext } from './server-context.js';
 
+/** ONE: of which this node, being a home replica, is the one. */
+const THIS_REPLICA: Level = 1;
+
 /** Takes a checked command to where it has to run: here, on its keys' coordinator, or in parts on several. */
 export class Executor {
+  readonly redirects: Redirects;
+
   constructor(
     readonly server: ServerContext,
     readonly node: Node,
-  ) {}
+  ) {
+    this.redirects = new Redirects(server);
+  }
 
   get coordinator(): Coordinator {
     return this.node.coordinator;
@@ -78,6 +86,7 @@ export class Executor {
     const { row } = call;
     if (row.oneKey) call.takeKey(call.argv[1]);
     else if (!this.takeKeys(call)) return;
+    if (call.client.readonlyMode) this.readHere(call);
     const { topology } = this.node;
     if (topology.alone || !(row.isWrite || call.serial)) {
       this.coordinator.begin(call);
@@ -99,6 +108,14 @@ export class Executor {
     }
     call.takeKeys(keys);
     return true;
+  }
+
+  /** After READONLY a home replica answers by itself, as a replica does in Redis; a level the client has chosen counts more. */
+  private readHere(call: CommandCall): void {
+    if (call.isWrite || call.serial || call.readLevel !== DEFAULT) return;
+    const { isHome } = this.node.topology;
+    for (let i = 0; i < call.count; i++) if (isHome[call.places[i].slot] === 0) return;
+    call.readLevel = THIS_REPLICA;
   }
 
   private startOnCoordinator(call: CommandCall): void {

@@ -15,6 +15,7 @@ import type { LiveCounts } from '../storage/live-counts.js';
 import type { Quarantine } from '../storage/quarantine.js';
 import type { RecordStore } from '../storage/record-store.js';
 import type { ServerContext } from './server-context.js';
+import { serverMode } from './server-mode.js';
 import { REDIS_VERSION, VERSION } from './version.js';
 
 /** The parts whose figures INFO shows. */
@@ -54,7 +55,7 @@ export function infoSections(sources: InfoSources): InfoSections {
     CPU: cpu(),
     Commandstats: commandStats(sources),
     Latencystats: latencyStats(sources),
-    Cluster: cluster(),
+    Cluster: cluster(sources),
     RingKV: ringkv(sources),
     Keyspace: keyspace(sources),
   };
@@ -65,7 +66,7 @@ function serverSection({ server, port }: InfoSources): InfoFields {
   return {
     redis_version: REDIS_VERSION,
     ringkv_version: VERSION,
-    redis_mode: 'standalone',
+    redis_mode: serverMode(server.settings),
     os: `${process.platform} ${process.arch}`,
     arch_bits: 64,
     multiplexing_api: 'libuv',
@@ -196,9 +197,13 @@ function percentile(histogram: Uint32Array, percent: number): string {
   return '0.000';
 }
 
-/** Clients that route by slot ask this first; until `CLUSTER SLOTS` is what they want, they are told there is no cluster. */
-function cluster(): InfoFields {
-  return { cluster_enabled: 0 };
+/**
+ * Whether a client may use its cluster mode: redis-py and redis-cli --cluster ask this before anything else. Clients that know
+ * nothing of clusters do not look at it; those that choose their way by a server's mode are told `standalone` (`redis_mode` and
+ * HELLO), as long as they need not know of the slots.
+ */
+function cluster({ server }: InfoSources): InfoFields {
+  return { cluster_enabled: server.settings.values.clusterRedirects === 'no' ? 0 : 1 };
 }
 
 function ringkv({

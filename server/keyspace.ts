@@ -18,6 +18,15 @@ export interface Keyspace {
     done: (error: string | null, next: number, items: ScanItem[]) => void,
   ): void;
   size(db: number, done: (error: string | null, keys: number) => void): void;
+  /** The live keys of one slot. */
+  slotSize(db: number, slot: number, done: (error: string | null, keys: number) => void): void;
+  /** Up to `count` of them. */
+  slotKeys(
+    db: number,
+    slot: number,
+    count: number,
+    done: (error: string | null, keys: readonly string[]) => void,
+  ): void;
   /** undefined when the database is empty. */
   randomKey(db: number, done: (error: string | null, key: string | undefined) => void): void;
   /** `db` undefined = all databases. Convergent: keys written before are gone on every node, also on one that is away. */

@@ -217,6 +217,11 @@ async function assemble(
     repair: () => (node.ready ? cluster.repair : null),
     hints: () => (node.ready ? cluster.handoff.figures() : null),
     memberViews: () => cluster.gossip.views(),
+    links: () =>
+      transport.openLinks().map(({ since, ...link }) => ({
+        ...link,
+        sinceMs: Math.round(systemClock.now() - (systemClock.elapsed() - since)),
+      })),
     writeReplicas: (client) => executor.writeReplicas(client),
     shutdown: () => exit(0),
   };

@@ -12,6 +12,18 @@ import type { ConflictPolicies } from './policies/conflict-policies.js';
 import type { ReplyBytes } from './resp/reply.js';
 import type { Stats } from './stats.js';
 
+/** A connection to another member. */
+export interface LinkView {
+  /** Its number. */
+  readonly peer: number;
+  /** By this node. */
+  readonly dialled: boolean;
+  /** Unix ms. */
+  readonly sinceMs: number;
+  /** Gathered, and not yet taken by the kernel. */
+  readonly queuedBytes: number;
+}
+
 /** What commands may know of the running server; built once in the composition root. */
 export interface ServerContext {
   readonly settings: Settings;
@@ -49,6 +61,8 @@ export interface ServerContext {
   hints(): readonly HandoffFigures[] | null;
   /** The members by their numbers, as this node sees them; empty while the cluster is forming. */
   memberViews(): readonly MemberView[];
+  /** The connections to other members. */
+  links(): readonly LinkView[];
   readonly writers: WriterTable;
   /** Replicas that must have a write of this client before it is acknowledged. */
   writeReplicas(client: ClientState): number;

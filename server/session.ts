@@ -185,7 +185,10 @@ export class Session implements CallOwner {
     } else {
       client.lastCommand = row.spec.name;
     }
-    if (objection === null && client.transaction.takes(row)) {
+    const elsewhere = objection === null ? host.executor.redirects.objection(client, row, argv) : null;
+    if (elsewhere !== null) {
+      this.redirect(call, elsewhere);
+    } else if (objection === null && client.transaction.takes(row)) {
       client.transaction.queue(argv, row);
       call.reply.simple('QUEUED');
       call.finish(null);
@@ -208,6 +211,15 @@ export class Session implements CallOwner {
     client.transaction.spoil();
     const isExec = host.executor.server.table.lookup(call.argv[0])?.spec.name === 'exec';
     call.finish(isExec ? client.transaction.abort(objection) : objection);
+  }
+
+  /** At once: it touches nothing, and within a transaction nothing is under way. */
+  private redirect(call: CommandCall, line: string): void {
+    const { transaction } = this.client;
+    if (call.row.spec.name === 'exec') transaction.discard();
+    else transaction.spoil();
+    call.row.rejectedCalls++;
+    call.finish(line);
   }
 
   private mayStart(call: CommandCall): boolean {

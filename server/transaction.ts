@@ -3,6 +3,7 @@ import type { RemoteSettings } from './call-codec.js';
 import type { ClientState } from './client.js';
 import type { CommandCall } from './command-call.js';
 import { parseInt32 } from './commands/generic/db-index.js';
+import type { KeyRef } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
 import { Errors } from './errors.js';
 import { type ExecDone, ExecRun, type QueuedCommand, type WatchedKey } from './exec-run.js';
@@ -42,6 +43,11 @@ export class Transaction {
   /** Whether a queued command is a write. */
   get writes(): boolean {
     return this.queued?.some(({ row }) => row.isWrite) ?? false;
+  }
+
+  /** Of all queued commands. */
+  get keys(): KeyRef[] {
+    return this.queued?.flatMap(({ row, argv, db }) => (row.hasKeys ? row.keysOf(argv, db) : [])) ?? [];
   }
 
   /** Whether the command is to be queued instead of run. */

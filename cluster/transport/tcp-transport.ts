@@ -138,6 +138,15 @@ export class TcpTransport implements Transport, LinkOwner, DialHost {
     this.dirty.length = 0;
   }
 
+  /** The connections there are; `since` by `Clock.elapsed`. */
+  openLinks(): { peer: PeerId; dialled: boolean; since: number; queuedBytes: number }[] {
+    return this.byPeer.flatMap((link, peer) =>
+      link === undefined
+        ? []
+        : { peer, dialled: link.dialler, since: link.upSince, queuedBytes: link.queuedBytes },
+    );
+  }
+
   isUp(peer: PeerId): boolean {
     return this.byPeer[peer] !== undefined;
   }

@@ -20,6 +20,7 @@ export type CommandFlag =
   | 'noscript'
   | 'blocking'
   | 'loading'
+  | 'no_async_loading'
   | 'stale'
   | 'skip_monitor'
   | 'skip_slowlog'

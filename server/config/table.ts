@@ -106,6 +106,12 @@ export const SETTINGS = {
     'Bytes a second that may come and go while slots move between nodes.',
     mutableBytes,
   ),
+  'cluster-redirects': row(
+    oneOf('auto', 'yes', 'no'),
+    'auto',
+    'Whose commands for keys of other nodes get -MOVED instead of being forwarded: of connections that have asked for the slots (CLUSTER SLOTS, SHARDS or NODES, READONLY), of all, or of none.',
+    mutable,
+  ),
   vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
   'conflict-policy': row(
     policyTable(),

@@ -1,5 +1,6 @@
 import { beforeNul, Errors } from '../../errors.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
+import { serverMode } from '../../server-mode.js';
 import { parseInteger } from '../numbers.js';
 import { BAD_NAME, isPlainWord } from './client-name.js';
 import { handshakeRow } from './connection-row.js';
@@ -86,13 +87,13 @@ const hello = handshakeRow({
   },
 });
 
-function writeGreeting({ client, reply }: ServerCall): void {
+function writeGreeting({ client, reply, server }: ServerCall): void {
   reply.map(7);
   for (const text of ['server', 'redis', 'version', REDIS_VERSION, 'proto']) reply.bulk(text);
   reply.integer(client.resp);
   reply.bulk('id');
   reply.integer(client.id);
-  for (const text of ['mode', 'standalone', 'role', 'master', 'modules']) reply.bulk(text);
+  for (const text of ['mode', serverMode(server.settings), 'role', 'master', 'modules']) reply.bulk(text);
   reply.array(0);
 }
 

@@ -92,11 +92,12 @@ function forgetAll({ client, server }: ServerCall): void {
   client.noEvict = false;
   client.noTouch = false;
   client.readonlyMode = false;
+  client.knowsSlots = false;
   client.readLevel = DEFAULT;
   client.writeLevel = DEFAULT;
 }
 
-/** READONLY, READWRITE, ASKING: any node serves any key, so a client of a Redis Cluster gets the OK it expects. */
+/** READONLY, READWRITE, ASKING: what clients of a Redis Cluster send. */
 function clusterRow(
   name: string,
   flags: readonly CommandFlag[],
@@ -127,6 +128,7 @@ const readonly = clusterRow(
   'Enables read queries for a connection to a cluster replica node',
   ({ client }) => {
     client.readonlyMode = true;
+    client.knowsSlots = true;
   },
 );
 
@@ -136,9 +138,11 @@ const readwrite = clusterRow(
   'Disables read queries for a connection to a cluster replica node',
   ({ client }) => {
     client.readonlyMode = false;
+    client.knowsSlots = true;
   },
 );
 
+/** Without effect: no slot is ever half moved, so nobody was sent here by -ASK. */
 const asking = clusterRow('asking', ['fast'], 'Sent by cluster clients after an -ASK redirect', () => {});
 
 /** PING, ECHO, QUIT, SELECT, RESET, READONLY, READWRITE, ASKING. */

@@ -40,6 +40,21 @@ export class FakeKeyspace implements Keyspace {
     done(this.error, this.keys.length);
   }
 
+  slotSize(db: number, slot: number, done: (error: string | null, keys: number) => void): void {
+    this.asked.push(['slotSize', db, slot]);
+    done(this.error, this.keys.length);
+  }
+
+  slotKeys(
+    db: number,
+    slot: number,
+    count: number,
+    done: (error: string | null, keys: readonly string[]) => void,
+  ): void {
+    this.asked.push(['slotKeys', db, slot, count]);
+    done(this.error, this.keys.slice(0, count));
+  }
+
   randomKey(_db: number, done: (error: string | null, key: string | undefined) => void): void {
     done(this.error, this.keys[0]);
   }
