@@ -51,7 +51,7 @@ export class RingNode {
       const connection = await this.connect();
       const reply = await connection.command('EXISTS', 'is it ready');
       connection.close();
-      if (!reply.startsWith('-')) return;
+      if (!reply.startsWith('-') || reply.startsWith('-MOVED ')) return;
       if (Date.now() > deadline)
         throw new Error(`never served, asked ${tries} times: ${reply}\n${this.process.output}`);
       await new Promise((resolve) => setTimeout(resolve, 50));

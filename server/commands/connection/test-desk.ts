@@ -7,8 +7,9 @@ import { Settings } from '../../config/settings.js';
 import type { Executor } from '../../executor.js';
 import { ReplyWriter } from '../../resp/reply.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
-import type { ServerContext } from '../../server-context.js';
+import type { LinkView, ServerContext } from '../../server-context.js';
 import { Transaction } from '../../transaction.js';
+import { FakeKeyspace } from '../generic/server-bench.test-support.js';
 import { CommandTable } from '../table.js';
 
 /** Runs rows that ask for clients, settings or the topology, on a server that consists of nothing else. For tests. */
@@ -18,12 +19,13 @@ export class TestDesk {
   hints: readonly HandoffFigures[] | null = null;
   repair: RepairControl | null = null;
   views: MemberView[] = [];
+  links: LinkView[] = [];
   readonly settings: Settings;
   readonly clients = new Map<number, ClientState>();
   /** Arguments of each pause asked for. */
   readonly pauses: [untilMs: number, writesOnly: boolean][] = [];
   private readonly table: CommandTable;
-  private readonly server: ServerContext;
+  readonly server: ServerContext;
 
   constructor(specs: readonly ServerCommandSpec[], flags: Readonly<Record<string, string>> = {}) {
     this.settings = Settings.load({ flags, env: {} });
@@ -37,6 +39,8 @@ export class TestDesk {
       repair: () => this.repair,
       nowMs: () => this.now,
       memberViews: () => this.views,
+      links: () => this.links,
+      keyspace: new FakeKeyspace(['a', 'b', 'c']),
       pause: (untilMs: number, writesOnly: boolean) => this.pauses.push([untilMs, writesOnly]),
     } as unknown as ServerContext;
   }
@@ -64,7 +68,8 @@ export class TestDesk {
     client.lastCommand = row.spec.name;
     const reply = new ReplyWriter(client.resp);
     const { now, server } = this;
-    row.spec.run({ argv, now, db: client.db, reply, client, server } as unknown as ServerCall);
+    const later = () => ({ reply, done: () => {} });
+    row.spec.run({ argv, now, db: client.db, reply, client, server, later } as unknown as ServerCall);
     const bytes = reply.take();
     return typeof bytes === 'string' ? bytes : bytes.join('');
   }
