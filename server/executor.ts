@@ -113,8 +113,8 @@ export class Executor {
   /** After READONLY a home replica answers by itself, as a replica does in Redis; a level the client has chosen counts more. */
   private readHere(call: CommandCall): void {
     if (call.isWrite || call.serial || call.readLevel !== DEFAULT) return;
-    const { isHome } = this.node.topology;
-    for (let i = 0; i < call.count; i++) if (isHome[call.places[i].slot] === 0) return;
+    const { topology } = this.node;
+    for (let i = 0; i < call.count; i++) if (!topology.isSource(call.places[i].slot)) return;
     call.readLevel = THIS_REPLICA;
   }
 

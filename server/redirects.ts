@@ -36,7 +36,7 @@ export class Redirects {
   private moved(client: ClientState, topology: Topology, slot: number, isWrite: boolean): string | null {
     const owner = topology.firstLive[slot];
     if (owner === topology.self) return null;
-    if (client.readonlyMode && !isWrite && topology.isHome[slot] === 1) return null;
+    if (client.readonlyMode && !isWrite && topology.isSource(slot)) return null;
     if (owner === NOBODY) return 'CLUSTERDOWN Hash slot not served';
     const { host, port } = clusterNode(topology.members[owner], this.server.memberViews()[owner]);
     return `MOVED ${slot} ${host}:${port}`;

@@ -1,4 +1,4 @@
-import { parseLevel, QUORUM, replicasNeeded } from '../../../cluster/core/levels.js';
+import { type Level, parseLevel, QUORUM } from '../../../cluster/core/levels.js';
 import { SLOTS } from '../../../cluster/core/slot.js';
 import { NOBODY, type Topology } from '../../../cluster/core/topology.js';
 import { topologyRow } from './cluster-row.js';
@@ -12,12 +12,12 @@ interface SlotHealth {
   lost: number;
 }
 
-function slotHealth(topology: Topology, needed: number): SlotHealth {
+function slotHealth(topology: Topology, level: Level): SlotHealth {
   const health: SlotHealth = { ok: 0, short: 0, lost: 0 };
   for (let slot = 0; slot < SLOTS; slot++) {
     const { reachable } = topology.setOf(slot);
     if (reachable === 0) health.lost++;
-    else if (reachable < needed) health.short++;
+    else if (reachable < topology.needed(slot, level, QUORUM)) health.short++;
     else health.ok++;
   }
   return health;
@@ -31,9 +31,9 @@ export const clusterInfo = topologyRow(
     summary: 'Provides info about Redis Cluster node state',
     complexity: 'O(1)',
   },
-  ({ server, reply }, { topology }) => {
+  ({ server, reply }, { topology, members }) => {
     const level = parseLevel(server.settings.values.writeQuorum) ?? QUORUM;
-    const { ok, short, lost } = slotHealth(topology, replicasNeeded(level, topology.n, QUORUM));
+    const { ok, short, lost } = slotHealth(topology, level);
     const coordinators = new Set(topology.firstLive);
     coordinators.delete(NOBODY);
     const fields = {
@@ -42,10 +42,10 @@ export const clusterInfo = topologyRow(
       cluster_slots_ok: ok,
       cluster_slots_pfail: short,
       cluster_slots_fail: lost,
-      cluster_known_nodes: topology.members.length,
+      cluster_known_nodes: members.length,
       cluster_size: coordinators.size,
-      cluster_current_epoch: topology.trustEpoch,
-      cluster_my_epoch: topology.trustEpoch,
+      cluster_current_epoch: topology.epoch,
+      cluster_my_epoch: topology.epoch,
     };
     const lines = Object.entries(fields).map(([name, value]) => `${name}:${value}\r\n`);
     reply.verbatim('txt', lines.join(''));

@@ -5,13 +5,14 @@ import { slotMapOf } from './slot-map.js';
 /** Redis's words: `fail?` is this node's own suspicion, `fail` what is agreed. */
 const FLAGS: Readonly<Record<State, string>> = { up: '', suspect: ',fail?', down: ',fail' };
 
-function nodeLines({ topology, views, nodes }: Cluster): string {
+function nodeLines({ topology, members, views, nodes }: Cluster): string {
   const { spanTexts } = slotMapOf(topology);
-  const lines = nodes.map(({ id, host, port, busPort }, i) => {
+  const lines = members.map((i) => {
+    const { id, host, port, busPort } = nodes[i];
     const flags = `${i === topology.self ? 'myself,' : ''}master${FLAGS[views[i].state]}`;
     const link = topology.alive[i] === 1 ? 'connected' : 'disconnected';
     const slots = spanTexts[i] === '' ? '' : ` ${spanTexts[i]}`;
-    return `${id} ${host}:${port}@${busPort} ${flags} - 0 0 ${topology.trustEpoch} ${link}${slots}\n`;
+    return `${id} ${host}:${port}@${busPort} ${flags} - 0 0 ${topology.epoch} ${link}${slots}\n`;
   });
   return lines.join('');
 }

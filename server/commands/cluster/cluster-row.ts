@@ -16,9 +16,12 @@ export function clusterRow(parts: RowParts, run: (call: ServerCall) => void): Se
   return { arity: 2, flags: ['stale'], syntax, ...parts, keys: NO_KEYS, group: 'cluster', run };
 }
 
-/** The members by their numbers, as cluster clients are told of them. */
+/** The members of the ring, as cluster clients are told of them. */
 export interface Cluster {
   readonly topology: Topology;
+  /** Their numbers. */
+  readonly members: readonly number[];
+  /** By number, also of those that are no members. */
   readonly nodes: readonly ClusterNode[];
   readonly views: readonly MemberView[];
 }
@@ -32,11 +35,9 @@ export function topologyRow(
     const topology = call.server.topology();
     if (topology === null) return call.reply.error(FORMING);
     const views = call.server.memberViews();
-    show(call, {
-      topology,
-      views,
-      nodes: topology.members.map((member, i) => clusterNode(member, views[i])),
-    });
+    const members = [...topology.members.keys()].filter((member) => topology.inRing[member] === 1);
+    const nodes = topology.members.map((member, i) => clusterNode(member, views[i]));
+    show(call, { topology, members, views, nodes });
   });
 }
 
@@ -59,8 +60,8 @@ export function nodeRow(
   const flags = ['admin', 'stale'] as const;
   const syntax = `${parts.name.replace('|', ' ').toUpperCase()} node-id`;
   return topologyRow({ arity: 3, flags, syntax, ...parts }, (call, cluster) => {
-    const node = cluster.nodes.findIndex(({ id }) => id === call.argv[2]);
-    if (node < 0) call.reply.error(`ERR Unknown node ${beforeNul(call.argv[2])}`);
+    const node = cluster.members.find((member) => cluster.nodes[member].id === call.argv[2]);
+    if (node === undefined) call.reply.error(`ERR Unknown node ${beforeNul(call.argv[2])}`);
     else show(call, cluster, node);
   });
 }

@@ -57,19 +57,19 @@ export const clusterShards = slotsRow(
   },
 );
 
-function shardsReply({ topology, nodes }: Cluster, resp: RespVersion): ReplyBytes {
+function shardsReply({ topology, members, nodes }: Cluster, resp: RespVersion): ReplyBytes {
   const { spans } = slotMapOf(topology);
   const writer = new ReplyWriter(resp);
-  writer.array(nodes.length);
-  nodes.forEach((node, i) => {
+  writer.array(members.length);
+  for (const i of members) {
     writer.map(2);
     writer.bulk('slots');
     writer.array(spans[i].length);
     for (const slot of spans[i]) writer.integer(slot);
     writer.bulk('nodes');
     writer.array(1);
-    writeShardNode(writer, node, topology.alive[i] === 1);
-  });
+    writeShardNode(writer, nodes[i], topology.alive[i] === 1);
+  }
   return flat(writer.take());
 }
 

@@ -167,7 +167,7 @@ describe('CLUSTER', () => {
     const starts = run('nodes')
       .split('\n')
       .map((line) => line.slice(0, 90));
-    const epoch = topology.trustEpoch;
+    const { epoch } = topology;
     for (const [i, flags] of ['master,fail?', 'master,fail'].entries()) {
       const line = `${ID(i + 1)} 10.0.0.${i + 1}:6379@16379 ${flags} - 0 0 ${epoch} disconnected `;
       expect(starts).toContainEqual(expect.stringContaining(line));

@@ -79,14 +79,14 @@ function rangesOf(topology: Topology): SlotRange[] {
 /**
  * The master, then the replicas by their numbers: clients put slots with the same list in one group, and the fewer groups the
  * more of their keys can go in one pipeline. Replicas that are down are left out, as by Redis. Where nobody lives the first home
- * is named all the same, so that every slot is told.
+ * is named all the same, so that every slot is told. While slots move only who has everything is a replica to read from.
  */
 function nodesOfSlot(topology: Topology, slot: number): number[] {
-  const homes = topology.homes(slot);
   const first = topology.firstLive[slot];
-  const master = first === NOBODY ? homes[0] : first;
+  const master = first === NOBODY ? topology.homes(slot)[0] : first;
   const nodes: number[] = [];
-  for (const home of homes) if (home !== master && topology.alive[home] === 1) nodes.push(home);
+  for (const home of topology.sources(slot))
+    if (home !== master && topology.alive[home] === 1) nodes.push(home);
   nodes.sort((a, b) => a - b);
   nodes.unshift(master);
   return nodes;
