@@ -297,6 +297,8 @@ describe('as redis-server with cluster-enabled yes, with cluster-redirects yes',
     const slot = String(slotOf(key));
     for (const end of ['1', '2', '3']) {
       const writer = await ours.nodes.find(({ port }) => port === ring.masters[Number(slot)])!.connect();
+      // One replica is asked.
+      await writer.command('KV.CONSISTENCY', 'WRITE', 'ALL');
       expect(await writer.command('SET', `{${key}}${end}`, 'v')).toBe('+OK\r\n');
       writer.close();
     }
