@@ -236,6 +236,7 @@ export class Assembly {
       transport,
       acceptor: () => this.registers.acceptor,
       log,
+      nodeId,
       firstRequest: world.firstRequest,
       saved: saved.registers,
       repairWith: (peer, done) => {

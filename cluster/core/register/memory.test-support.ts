@@ -17,7 +17,7 @@ export interface Flying {
 /** One node's memory over its acceptor's disk. */
 export class MemoryNode {
   readonly memory: RegisterMemory;
-  readonly topology: Topology;
+  topology: Topology;
   /** With whom data rows are being compared, and how to end that. */
   readonly comparing: { readonly peer: number; readonly end: (failure: string | null) => void }[] = [];
   readonly frames = new Frames(1 << 24);
@@ -27,8 +27,9 @@ export class MemoryNode {
     members: number,
     replicas: number,
     readonly bench = new AcceptorBench(),
+    topology?: Topology,
   ) {
-    this.topology = new Topology(membersOf(members), self, replicas, 8);
+    this.topology = topology ?? new Topology(membersOf(members), self, replicas, 8);
     const saved = bench.saved();
     this.memory = new RegisterMemory({
       store: bench.store,
@@ -36,6 +37,7 @@ export class MemoryNode {
       transport: this.frames.transport,
       acceptor: () => bench.acceptor,
       log: { info: () => {}, warn: () => {}, error: () => {} },
+      nodeId: this.topology.members[self].nodeId,
       firstRequest: 1,
       saved,
       repairWith: (peer, end) => void this.comparing.push({ peer, end }),

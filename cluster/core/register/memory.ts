@@ -4,22 +4,20 @@ import type { Log } from '../../environment.js';
 import { Message } from '../../messages.js';
 import type { FrameReader } from '../../transport/frame-reader.js';
 import type { Transport } from '../../transport.js';
-import { majority } from '../levels.js';
 import type { Topology } from '../topology.js';
 import type { Acceptor } from './acceptor.js';
-import { type Ballot, NO_BALLOT, readBallot, writeBallot } from './ballot.js';
-import { MEMORY_ROW, type SavedRegisters } from './register-rows.js';
+import { NO_BALLOT } from './ballot.js';
+import { type Remembered, readAsk, readTold, sendTold } from './memory-wire.js';
+import { MEMORY_ROW, type SavedRegisters, WHOLE } from './register-rows.js';
 import { ROUND_LIFE_MS } from './rounds.js';
-import { decodeUnit, encodeUnit, type Unit } from './unit.js';
+import { TakeOver, type TakeOverWorld } from './take-over.js';
+import { encodeUnit } from './unit.js';
 
-/** An unanswered question is asked again after so long, ms. */
-const ASK_AGAIN_MS = 1000;
 /** Rounds that may count on votes of an earlier life are over after so long, ms; with room for clocks that do not go alike. */
 const WAIT_MS = 1.25 * ROUND_LIFE_MS;
 /** Slots that one answer tells of, at most; and about so many bytes of units. */
 const SLOTS_PER_ANSWER = 512;
 const BYTES_PER_ANSWER = 1 << 20;
-const WHOLE = Buffer.from('whole', 'latin1');
 
 export interface MemoryOptions {
   readonly store: RecordStore;
@@ -27,31 +25,29 @@ export interface MemoryOptions {
   readonly transport: Transport;
   readonly acceptor: () => Acceptor;
   readonly log: Log;
+  /** 32 hex digits. */
+  readonly nodeId: string;
   readonly firstRequest: number;
   readonly saved: SavedRegisters;
   /** Makes the data rows of this node and the peer equal; `failure` is null when they are. */
   readonly repairWith: (peer: number, done: (failure: string | null) => void) => void;
 }
 
-interface ToldSlot {
-  readonly slot: number;
-  readonly promised: Ballot;
-  readonly units: readonly Unit[];
+/** What a member has told a node that is without its memory. */
+class Teller {
+  /** There is nothing that this node could have forgotten of what it did together with the member. */
+  fresh = false;
+  comparing = false;
+  /** Since it told everything, the data rows were compared as well. */
+  compared = false;
+
+  constructor(readonly takeOver: TakeOver) {}
 }
 
-/** What a member has told a node that is without its memory. */
-interface Told {
-  /** There is nothing that this node could have forgotten of what it did together with the member. */
-  fresh: boolean;
-  /** The member itself has all its memory. */
-  whole: boolean;
-  /** The next slot to ask for; SLOTS: it has told everything. */
-  from: number;
-  request: number;
-  askedMs: number;
-  comparing: boolean;
-  /** Since it told everything, the data rows were compared as well. */
-  compared: boolean;
+/** Somebody else's: see `RegisterMemory.takeOver`. */
+interface Wanted {
+  readonly takeOver: TakeOver;
+  readonly done: (isWhole: boolean) => void;
 }
 
 /**
@@ -64,7 +60,8 @@ interface Told {
  *
  * Rounds that were under way when the memory was lost may still count on its votes; it waits until they are over.
  *
- * A new home of a slot (after a change of the ring) is in the same place, and takes the same way.
+ * A node that joins has never voted, so there is nothing it could have forgotten. What others have chosen in the slots that come to it, it
+ * takes over before they are its own (`core/elastic/sealing.ts`).
  */
 export class RegisterMemory {
   readonly messages = [Message.RegistersAsk, Message.RegistersTold];
@@ -73,9 +70,11 @@ export class RegisterMemory {
   private readonly unsure: Set<number>;
   /** Slots that are whole again; made when something was learnt. */
   private regained: Uint8Array | undefined;
-  private readonly told = new Map<number, Told>();
+  private readonly tellers = new Map<number, Teller>();
+  private wanted: Wanted[] = [];
   /** Members that were seen to be without memory, over the connection there is, when this node got its own. */
   private knownEmpty = new Set<number>();
+  private readonly world: TakeOverWorld;
   private nextRequest: number;
   private isSaving = false;
   /** Set when enough is known and has yet to be on the disk: members that are without memory themselves. */
@@ -88,6 +87,7 @@ export class RegisterMemory {
     this.whole = options.saved.whole;
     this.unsure = new Set(options.saved.damaged);
     this.nextRequest = options.firstRequest;
+    this.world = { ...options, takeRequest: () => this.takeRequest() };
   }
 
   mayVote(slot: number): boolean {
@@ -105,85 +105,74 @@ export class RegisterMemory {
     return this.whole && this.unsure.size === 0;
   }
 
+  /**
+   * Takes over what the peer remembers of these slots. Once the disk has it, unless the ring changes before, `done` says whether the peer
+   * has all its memory.
+   */
+  takeOver(peer: number, wants: (slot: number) => boolean, done: (isWhole: boolean) => void): void {
+    this.wanted.push({ takeOver: new TakeOver(this.world, peer, wants), done });
+  }
+
   tick(_: number, elapsedMs: number): void {
-    if (this.startedMs === undefined) this.startedMs = elapsedMs;
+    this.startedMs ??= elapsedMs;
     this.mayTakeOver = elapsedMs - this.startedMs > WAIT_MS;
+    const { alive, inRing, self } = this.options.topology();
+    for (const { takeOver } of this.wanted) if (alive[takeOver.peer] === 1) takeOver.tick(elapsedMs);
+    this.endWanted();
     if (this.complete || this.isSaving) return;
     const peers = this.peers();
-    if (peers.length === 0) this.ready = peers;
+    if (this.isNew() || (peers.length === 0 && inRing[self] === 1)) this.ready = [];
     if (this.ready !== undefined) return this.becomeWhole(this.ready);
-    const { alive } = this.options.topology();
     for (const peer of peers) {
       if (alive[peer] === 0) continue;
-      const told = this.toldBy(peer);
-      if (told.from < SLOTS && elapsedMs - told.askedMs >= ASK_AGAIN_MS) this.ask(peer, told, elapsedMs);
-      else if (told.from === SLOTS) this.compare(peer, told);
+      const teller = this.tellerOf(peer);
+      if (teller.takeOver.complete) this.compare(peer, teller);
+      else teller.takeOver.tick(elapsedMs);
     }
+  }
+
+  /** Others may be homes of this node's slots now: what they remember is asked for anew. What was regained stays. */
+  ringChanged(): void {
+    this.sharing = undefined;
+    this.ready = undefined;
+    this.tellers.clear();
+    this.wanted = [];
   }
 
   peerUp(peer: number): void {
     if (this.complete || this.isSaving || !this.peers().includes(peer)) return;
-    const told = this.toldBy(peer);
-    if (told.from < SLOTS) this.ask(peer, told, Number.NEGATIVE_INFINITY);
+    const { takeOver } = this.tellerOf(peer);
+    if (takeOver.complete) return;
+    takeOver.ask(Number.NEGATIVE_INFINITY);
   }
 
   linkDown(peer: number): void {
     this.knownEmpty.delete(peer);
-    const told = this.told.get(peer);
-    if (told !== undefined && told.from < SLOTS) told.askedMs = Number.NEGATIVE_INFINITY;
+    this.tellers.get(peer)?.takeOver.askAtOnce();
+    for (const { takeOver } of this.wanted) if (takeOver.peer === peer) takeOver.askAtOnce();
   }
 
   onMessage(type: number, peer: number, body: FrameReader): boolean {
     return type === Message.RegistersAsk ? this.onAsk(peer, body) : this.onTold(peer, body);
   }
 
-  private ask(peer: number, told: Told, now: number): void {
-    const out = this.options.transport.writer(peer);
-    if (out === undefined) return;
-    told.askedMs = now;
-    told.request = this.nextRequest;
-    this.nextRequest = this.nextRequest === 0xffffffff ? 1 : this.nextRequest + 1;
-    out.begin();
-    out.u8(Message.RegistersAsk);
-    out.u32(told.request);
-    out.u16(told.from);
-    out.end();
-  }
-
   private onAsk(peer: number, body: FrameReader): boolean {
-    const { transport } = this.options;
-    const request = body.u32();
-    const from = body.u16();
-    if (!body.finished || from >= SLOTS) return false;
-    const { slots, next } = this.remembered(peer, from);
-    const out = transport.writer(peer);
-    if (out === undefined) return true;
-    out.begin();
-    out.u8(Message.RegistersTold);
-    out.u32(request);
-    out.u8(!this.whole || this.knownEmpty.has(peer) ? 1 : 0);
-    out.u8(this.complete ? 1 : 0);
-    out.u16(next);
-    out.u16(slots.length);
-    for (const { slot, promised, units } of slots) {
-      out.u16(slot);
-      writeBallot(out, promised);
-      out.u16(units.length);
-      for (const { ballot, bytes } of units) {
-        writeBallot(out, ballot);
-        out.u32(bytes.length);
-        out.bytes(bytes, 0, bytes.length);
-      }
-    }
-    out.end();
+    const ask = readAsk(body);
+    if (ask === undefined) return false;
+    sendTold(this.options.transport, peer, {
+      request: ask.request,
+      fresh: !this.whole || this.knownEmpty.has(peer),
+      whole: this.complete,
+      ...this.remembered(peer, ask.from),
+    });
     return true;
   }
 
   /** What this node remembers of slots that are the peer's as well. */
-  private remembered(peer: number, from: number) {
+  private remembered(peer: number, from: number): { next: number; slots: readonly Remembered[] } {
     const { store, topology } = this.options;
     const acceptor = this.options.acceptor();
-    const slots: { slot: number; promised: Ballot; units: { ballot: Ballot; bytes: Buffer }[] }[] = [];
+    const slots: Remembered[] = [];
     let bytes = 0;
     let slot = from;
     for (; slot < SLOTS && slots.length < SLOTS_PER_ANSWER && bytes < BYTES_PER_ANSWER; slot++) {
@@ -200,65 +189,38 @@ export class RegisterMemory {
   }
 
   private onTold(peer: number, body: FrameReader): boolean {
-    const request = body.u32();
-    const fresh = body.u8() === 1;
-    const whole = body.u8() === 1;
-    const next = body.u16();
-    const slots = this.readSlots(body);
-    if (slots === undefined || !body.finished || next > SLOTS) return false;
-    const told = this.told.get(peer);
-    if (told === undefined || told.request !== request || next <= told.from) return true;
-    if (fresh) told.fresh = true;
-    told.whole = whole;
-    if (this.mayTakeOver) this.takeOver(told, slots, next);
+    const told = readTold(body, this.options.store.writers);
+    if (told === undefined) return false;
+    const wanted = this.wanted.find(({ takeOver }) => takeOver.peer === peer && takeOver.hears(told));
+    if (wanted !== undefined) {
+      wanted.takeOver.take(told);
+      return true;
+    }
+    const teller = this.tellers.get(peer);
+    if (teller === undefined || !teller.takeOver.hears(told)) return true;
+    if (told.fresh) teller.fresh = true;
+    if (this.mayTakeOver) teller.takeOver.take(told);
     const peers = this.peers();
     // Nobody has ever voted for anything together with this node: the cluster is new.
-    if (!this.whole && !this.isSaving && peers.every((other) => this.told.get(other)?.fresh === true))
+    if (!this.whole && !this.isSaving && peers.every((other) => this.tellers.get(other)?.fresh === true))
       this.becomeWhole(peers);
     return true;
   }
 
-  /** What the disk does not take is asked for again. */
-  private takeOver(told: Told, slots: readonly ToldSlot[], next: number): void {
-    let seq = 0;
-    for (const { slot, promised, units } of slots) seq = this.options.acceptor().adopt(slot, promised, units);
-    const taken = (error: Error | null): void => {
-      if (error !== null || next <= told.from) return;
-      told.from = next;
-      told.askedMs = Number.NEGATIVE_INFINITY;
-    };
-    if (seq === 0) taken(null);
-    else this.options.store.whenOver(seq, taken);
+  private endWanted(): void {
+    const over = this.wanted.filter(({ takeOver }) => takeOver.complete);
+    if (over.length === 0) return;
+    this.wanted = this.wanted.filter(({ takeOver }) => !takeOver.complete);
+    for (const { takeOver, done } of over) done(takeOver.isWhole);
   }
 
-  private readSlots(body: FrameReader): ToldSlot[] | undefined {
-    const { writers } = this.options.store;
-    const slots: ToldSlot[] = [];
-    const count = body.u16();
-    for (let i = 0; i < count; i++) {
-      const slot = body.u16();
-      const promised = readBallot(body);
-      const units: Unit[] = [];
-      for (let left = body.u16(); left > 0; left--) {
-        const ballot = readBallot(body);
-        const bytes = body.bytes(body.u32());
-        const unit = ballot && decodeUnit(bytes, slot, ballot, writers);
-        if (unit === undefined) return undefined;
-        units.push(unit);
-      }
-      if (promised === undefined || slot >= SLOTS) return undefined;
-      slots.push({ slot, promised, units });
-    }
-    return slots;
-  }
-
-  private compare(peer: number, told: Told): void {
-    if (told.comparing || told.compared) return;
-    told.comparing = true;
+  private compare(peer: number, teller: Teller): void {
+    if (teller.comparing || teller.compared) return;
+    teller.comparing = true;
     this.options.repairWith(peer, (failure) => {
-      told.comparing = false;
-      if (failure !== null) return;
-      told.compared = true;
+      teller.comparing = false;
+      if (failure !== null || this.tellers.get(peer) !== teller) return;
+      teller.compared = true;
       this.regain();
     });
   }
@@ -266,25 +228,39 @@ export class RegisterMemory {
   /** Works out in which slots enough is known by now. */
   private regain(): void {
     const topology = this.options.topology();
-    const { n, self, isHome } = topology;
-    const needed = n - majority(n) + 1;
-    const regained = new Uint8Array(SLOTS);
+    const { self, isHome } = topology;
+    const regained = this.regained ?? new Uint8Array(SLOTS);
     let isAll = true;
     for (let slot = 0; slot < SLOTS; slot++) {
-      if (isHome[slot] === 0) continue;
+      if (isHome[slot] === 0 || regained[slot] === 1) continue;
+      const homes = topology.homes(slot);
       let known = 0;
       let knownWhole = 0;
-      for (const home of topology.homes(slot)) {
-        const told = home === self ? undefined : this.told.get(home);
-        if (told === undefined || !told.compared) continue;
+      for (const home of homes) {
+        const teller = home === self ? undefined : this.tellers.get(home);
+        if (teller === undefined || !teller.compared) continue;
         known++;
-        if (told.whole) knownWhole++;
+        if (teller.takeOver.isWhole) knownWhole++;
       }
-      if (known === n - 1 || knownWhole >= needed) regained[slot] = 1;
+      const needed = topology.meeting(slot, topology.majorityOf(slot));
+      if (known === homes.length - 1 || knownWhole >= needed) regained[slot] = 1;
       else isAll = false;
     }
     this.regained = regained;
     if (isAll) this.becomeWhole([]);
+  }
+
+  /**
+   * Whether this node is about to become a member, or a home of its first slots, under the very identity it has now, and its disk says
+   * nothing of votes: it has never given one. Whoever joined and lost its disk has another identity.
+   */
+  private isNew(): boolean {
+    const { nodeId, saved, topology } = this.options;
+    const { ring, members, self } = topology();
+    if (saved.whole || !saved.blank || ring.other === null || ring.phase === 'clearing') return false;
+    const { name } = members[self];
+    const joins = ring.other.some((member) => member.name === name && member.nodeId === nodeId);
+    return joins && !ring.current.some((member) => member.name === name);
   }
 
   /** `empty`: members that are without memory themselves. */
@@ -299,27 +275,25 @@ export class RegisterMemory {
       if (error !== null) return;
       this.whole = true;
       this.unsure.clear();
-      this.knownEmpty = new Set(empty.filter((peer) => this.told.get(peer)?.whole === false));
-      this.told.clear();
+      this.knownEmpty = new Set(empty.filter((peer) => this.tellers.get(peer)?.takeOver.isWhole === false));
+      this.tellers.clear();
       log.info({}, 'this node votes in the registers of all its slots');
     });
   }
 
-  private toldBy(peer: number): Told {
-    let told = this.told.get(peer);
-    if (told === undefined) {
-      told = {
-        fresh: false,
-        whole: false,
-        from: 0,
-        request: 0,
-        askedMs: Number.NEGATIVE_INFINITY,
-        comparing: false,
-        compared: false,
-      };
-      this.told.set(peer, told);
+  private tellerOf(peer: number): Teller {
+    let teller = this.tellers.get(peer);
+    if (teller === undefined) {
+      teller = new Teller(new TakeOver(this.world, peer));
+      this.tellers.set(peer, teller);
     }
-    return told;
+    return teller;
+  }
+
+  private takeRequest(): number {
+    const request = this.nextRequest;
+    this.nextRequest = request === 0xffffffff ? 1 : request + 1;
+    return request;
   }
 
   /** The other members that are homes of slots together with this node. */

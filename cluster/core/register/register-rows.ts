@@ -8,8 +8,13 @@ import type { Unit } from './unit.js';
  *     'p' slot:u16                        -> crc:u32 round:f64 proposer: what this node has promised
  *     'u' slot:u16 round:f64 proposer     -> crc:u32 unit: what it has accepted and does not know the outcome of
  */
-/** It is there, as it was, while this node remembers all it ever promised and accepted (`memory.ts`). */
+/**
+ * WHOLE while this node remembers all it ever promised and accepted (`memory.ts`); LOST when it is known not to. A disk without it is new, and
+ * has never been voted with.
+ */
 export const MEMORY_ROW = metaKey('registers');
+export const WHOLE = Buffer.from('whole', 'latin1');
+const LOST = Buffer.from('lost', 'latin1');
 
 const PROMISE = 0x70;
 const UNIT = 0x75;
@@ -47,8 +52,10 @@ export interface SavedRegisters {
   readonly units: readonly SavedUnit[];
   /** Slots with a row that is damaged: nobody knows what was promised there. */
   readonly damaged: ReadonlySet<number>;
-  /** Otherwise it is not all it once was. */
+  /** Otherwise it may not be all it once was. */
   readonly whole: boolean;
+  /** The disk has never been voted with. */
+  readonly blank: boolean;
 }
 
 /** Reads all of it at the start: a row per slot at most, and few units. */
@@ -64,7 +71,9 @@ export function readRegisters(
     walk(engine, UNIT, unitVisitor(units, damaged), (failure) => {
       if (failure !== null) return done(failure, undefined);
       engine.getMany([MEMORY_ROW], (failed, [row]) => {
-        done(failed, { promises, units, damaged, whole: row !== undefined });
+        const whole = row?.equals(WHOLE) === true;
+        const blank = row === undefined && promises.size + units.length + damaged.size === 0;
+        done(failed, { promises, units, damaged, whole, blank });
       });
     });
   });
@@ -73,7 +82,7 @@ export function readRegisters(
 /** This node no longer remembers everything: it is to find that at its next start. Synced. */
 export function forgetMemory(engine: StorageEngine, done: (error: Error | null) => void): void {
   const batch = engine.batch();
-  batch.del(MEMORY_ROW);
+  batch.put(MEMORY_ROW, LOST);
   batch.write(true, done);
 }
 

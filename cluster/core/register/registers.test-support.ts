@@ -76,7 +76,7 @@ export class RegistersBench {
       proposer: proposerName('0'.repeat(32), 1),
       firstRequest: 1,
       requestTimeout: () => 2000,
-      saved: { promises: new Map(), units: [], damaged: new Set(), whole: true },
+      saved: { promises: new Map(), units: [], damaged: new Set(), whole: true, blank: false },
       plan: () => {},
       spread: () => {},
       mayVote: () => true,
