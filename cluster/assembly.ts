@@ -45,6 +45,8 @@ export interface ClusterSettings {
   readonly sloppy: boolean;
   readonly databases: number;
   readonly rack: string;
+  /** Share of the vnodes, 1 = normal. */
+  readonly weight: number;
   readonly readQuorum: () => Level;
   readonly writeQuorum: () => Level;
   /** ms */
@@ -174,7 +176,7 @@ export class Assembly {
     );
     this.recounter.start(saved.summaries);
     turn.addStage('disk', () => this.store.flush());
-    const { replicas, vnodes, databases, rack } = settings;
+    const { replicas, vnodes, databases, rack, weight } = settings;
     const boot = Math.floor(random.next() * 2 ** 48);
     const clocks = new ClockGuard(settings.maxClockDrift, () => clock.now(), log);
     const membership = new Membership(
@@ -186,12 +188,13 @@ export class Assembly {
         clock: clock.now(),
         clientAddress: world.clientAddress(),
         rack,
-        weight: 1,
-        shared: { replicas, vnodes, databases, sloppy: settings.sloppy ? 'yes' : 'no', format: 1 },
+        weight,
+        shared: { replicas, vnodes, databases, sloppy: settings.sloppy ? 'yes' : 'no', format: 2 },
       }),
       world.busAddress,
       world.seeds,
       saved.members,
+      { replicas, vnodes },
     );
     this.hints = new HintStore(this.store, settings.maxHintsBytes);
     this.handoff = new Handoff(this.store, this.hints, topology, transport, clock, log, {

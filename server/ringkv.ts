@@ -115,6 +115,7 @@ async function assemble(
       sloppy: values.sloppy,
       databases: values.databases,
       rack: values.rack,
+      weight: values.weight,
       readQuorum,
       writeQuorum,
       requestTimeout: () => values.requestTimeout,

@@ -16,7 +16,7 @@ function membershipOf(name: string, seeds: readonly string[], nodeId = name): Me
     weight: 1,
     shared: { replicas: 3 },
   };
-  const membership = new Membership(() => own, address, seeds, undefined);
+  const membership = new Membership(() => own, address, seeds, undefined, { replicas: 3, vnodes: 8 });
   for (const seed of seeds) {
     if (seed === address) membership.learnOwnAddress(seed);
     membership.tried(seed);

@@ -1,3 +1,6 @@
+import type { RingShape } from './ring-homes.js';
+import { seatAll } from './ring-seats.js';
+import { isWeight } from './ring-tokens.js';
 import type { Member } from './topology.js';
 
 /** What nodes tell each other when they meet, and whenever it changes. */
@@ -51,13 +54,15 @@ export class Membership {
     private readonly announced: string,
     seeds: readonly string[],
     saved: MemberList | undefined,
+    private readonly shape: RingShape,
   ) {
     for (const seed of seeds) this.addresses.add(seed);
     this.untried = new Set(saved === undefined ? seeds : []);
     this.settling = saved !== undefined;
     if (seeds.length === 0) this.learnOwnAddress(announced);
     if (saved === undefined) return;
-    this.formed = [...saved.members];
+    // Folders of before members had tokens of their own: then their names were what tokens are made from.
+    this.formed = saved.members.map((member) => ({ ...member, tokens: member.tokens ?? member.name }));
     for (const member of saved.members) this.addresses.add(member.busAddress);
     this.ownAddress = saved.members.find((member) => member.nodeId === own().nodeId)?.busAddress;
   }
@@ -160,7 +165,7 @@ export class Membership {
     );
     const list = this.greeting().addresses.join();
     if (all.some((one) => one.addresses.join() !== list)) return false;
-    this.formed = all.map(memberOf).sort((a, b) => (a.busAddress < b.busAddress ? -1 : 1));
+    this.formed = seatAll(all.map(memberOf), this.shape);
     return true;
   }
 
@@ -170,12 +175,16 @@ export class Membership {
       if (other !== nodeId && greeting.busAddress === busAddress) this.greetings.delete(other);
   }
 
-  /** A member's address now has another identity: its disk was lost. It takes the place, and with it the tokens. */
+  /**
+   * A member's address now has another identity: its disk was lost. What places it on the ring stays: nodes that learn of a new rack or
+   * weight at different times would use different rings.
+   */
   private replaceIdentity(greeting: Greeting): boolean {
     const at = this.formed!.findIndex((member) => member.busAddress === greeting.busAddress);
     if (at < 0) return false;
     const old = this.formed![at];
-    this.formed![at] = memberOf(greeting);
+    const { tokens, rack, weight } = old;
+    this.formed![at] = { ...memberOf(greeting), tokens, rack, weight };
     return old.nodeId !== greeting.nodeId;
   }
 }
@@ -208,7 +217,7 @@ export function parseGreeting(text: string): Greeting | undefined {
   )
     return undefined;
   if (typeof value.formed !== 'boolean') return undefined;
-  if (typeof value.weight !== 'number' || !(value.weight > 0)) return undefined;
+  if (!isWeight(value.weight)) return undefined;
   if (!Array.isArray(value.addresses) || value.addresses.some((one) => typeof one !== 'string'))
     return undefined;
   if (typeof value.shared !== 'object' || value.shared === null) return undefined;

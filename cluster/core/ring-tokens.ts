@@ -12,11 +12,21 @@ export interface RingMember {
   readonly weight: number;
 }
 
+/** One node may have a thousand times the capacity of another. */
+export const LEAST_WEIGHT = 0.1;
+export const MOST_WEIGHT = 100;
+
+export function isWeight(weight: unknown): weight is number {
+  return typeof weight === 'number' && weight >= LEAST_WEIGHT && weight <= MOST_WEIGHT;
+}
+
 /** All tokens of the ring, ascending, and whose each is: an index into the members. */
 export interface Tokens {
   readonly tokens: Uint32Array;
   readonly owners: Uint16Array;
 }
+
+type TokenSource = Pick<RingMember, 'tokens' | 'weight'>;
 
 /** So many members' tokens are remembered: a KB each at 256 vnodes. Beyond it the oldest are worked out again when needed. */
 const REMEMBERED = 4096;
@@ -27,16 +37,29 @@ const RANKS = 2 ** 16;
 const remembered = new Map<string, Uint32Array>();
 
 /** A member's tokens, not sorted: more weight adds some and moves none. */
-export function tokensOf({ tokens, weight }: Omit<RingMember, 'name' | 'rack'>, vnodes: number): Uint32Array {
-  const count = Math.max(1, Math.round(vnodes * weight));
+export function tokensOf({ tokens, weight }: TokenSource, vnodes: number): Uint32Array {
+  const count = tokenCount(weight, vnodes);
   const known = remembered.get(tokens);
   if (known !== undefined && known.length >= count) return known.subarray(0, count);
-  const made = new Uint32Array(count);
-  if (known !== undefined) made.set(known);
-  for (let i = known?.length ?? 0; i < count; i++) made[i] = murmurhash.v3(`${tokens}#${i}`, 0);
+  const made = makeTokens(tokens, count);
   if (known === undefined && remembered.size >= REMEMBERED)
     remembered.delete(remembered.keys().next().value!);
   remembered.set(tokens, made);
+  return made;
+}
+
+/** The same, of tokens that may never be used: not remembered. */
+export function trialTokens({ tokens, weight }: TokenSource, vnodes: number): Uint32Array {
+  return makeTokens(tokens, tokenCount(weight, vnodes));
+}
+
+function tokenCount(weight: number, vnodes: number): number {
+  return Math.max(1, Math.round(vnodes * weight));
+}
+
+function makeTokens(source: string, count: number): Uint32Array {
+  const made = new Uint32Array(count);
+  for (let i = 0; i < count; i++) made[i] = murmurhash.v3(`${source}#${i}`, 0);
   return made;
 }
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SLOTS } from '../../storage/key-layout.js';
-import { buildRing, type Ring, type RingMember, slotPlace } from './ring.js';
+import { buildRing, LISTED, type Ring, type RingMember } from './ring.js';
+import { slotPlace } from './ring-places.js';
 
 const VNODES = 256;
 const HOMES = 3;
@@ -18,13 +19,6 @@ function members(count: number, racks = 0): RingMember[] {
 /** The slots' lists by name, which all nodes share, instead of by index, which is each node's own. */
 const byName = (ring: Ring, of: readonly RingMember[]) =>
   ring.preference.map((list) => [...list].map((index) => of[index].name).join(' '));
-
-/** How many of `slots` times `depth` places each member holds, as a share of the even share. */
-function loads(ring: Ring, count: number, depth: number): number[] {
-  const held: number[] = Array(count).fill(0);
-  for (const list of ring.preference) for (const member of list.subarray(0, depth)) held[member]++;
-  return held.map((places) => places / ((SLOTS * depth) / count));
-}
 
 describe('preference lists', () => {
   it.each([1, 2, 3, 7, 50])('of %i members name each of them once', (count) => {
@@ -63,41 +57,113 @@ describe('preference lists', () => {
   });
 });
 
-describe('balance', () => {
-  it.each([3, 5, 10, 20, 50])(
-    'of %i members deviates by less than a seventh as home replicas, a quarter as first',
-    (count) => {
-      const ring = buildRing(members(count), VNODES);
-      for (const load of loads(ring, count, HOMES)) expect(Math.abs(load - 1)).toBeLessThan(1 / 7);
-      for (const load of loads(ring, count, 1)) expect(Math.abs(load - 1)).toBeLessThan(1 / 4);
-    },
-  );
+describe('homes in racks', () => {
+  /** Racks of two, three and four members. */
+  const uneven = ['a', 'a', 'b', 'b', 'b', 'c', 'c', 'c', 'c'];
+  const known = members(uneven.length).map((member, i) => ({ ...member, rack: uneven[i] }));
 
-  it('follows the weights', () => {
-    const uneven = members(6).map((member, i) => ({ ...member, weight: i === 0 ? 2 : 1 }));
-    const [heavy] = loads(buildRing(uneven, VNODES), 6, 1);
-    expect(heavy).toBeGreaterThan((2 / 7) * 6 * 0.8);
-    expect(heavy).toBeLessThan((2 / 7) * 6 * 1.2);
+  it('are in three racks where there are three: a rack that is lost leaves two of three replicas of every slot', () => {
+    const { preference } = buildRing(known, VNODES, HOMES);
+    const kinds = new Set(
+      preference.map((homes) =>
+        Array.from(homes, (member) => uneven[member])
+          .sort()
+          .join(),
+      ),
+    );
+    expect([...kinds]).toEqual(['a,b,c']);
   });
 });
 
-describe('when a node joins', () => {
-  it.each([4, 10, 20])(
-    'as the %ith, it takes about its share of the first places and nobody else gains any',
-    (count) => {
-      const before = buildRing(members(count - 1), VNODES);
-      const after = buildRing(members(count), VNODES);
-      let moved = 0;
-      for (let slot = 0; slot < SLOTS; slot++) {
-        const [was, is] = [before.preference[slot], after.preference[slot]];
-        if (was[0] !== is[0]) moved++;
-        // Without the newcomer every list is what it was: nothing moves between the old nodes.
-        expect([...is].filter((member) => member !== count - 1)).toEqual([...was]);
-      }
-      expect(moved / SLOTS).toBeGreaterThan(0.75 / count);
-      expect(moved / SLOTS).toBeLessThan(1.25 / count);
-    },
-  );
+describe('large clusters', () => {
+  it('have shorter lists that name nobody twice', () => {
+    const { preference } = buildRing(members(LISTED + 20), 16);
+    expect(new Set(preference.map((list) => new Set(list).size))).toEqual(new Set([LISTED]));
+  });
+
+  it('have lists that begin as they would if they named all', () => {
+    const many = members(LISTED + 20, 5);
+    const whole = buildRing(many, 16, many.length).preference;
+    const begun = buildRing(many, 16).preference.map((list) => list.join());
+    expect(begun).toEqual(whole.map((list) => list.subarray(0, LISTED).join()));
+  });
+});
+
+describe('one change', () => {
+  const weight = fc.constantFrom(0.5, 1, 2);
+  const rack = fc.constantFrom('', 'a', 'b', 'c', 'd');
+  const cluster = fc
+    .array(fc.record({ rack, weight }), { minLength: 2, maxLength: 10 })
+    .map((all) => all.map((one, i) => ({ ...one, name: `node${i}`, tokens: `node${i}` })));
+  const replicas = fc.integer({ min: 1, max: 5 });
+
+  /** Who went and who came, of slots whose homes differ: each different answer once. */
+  function changes(before: readonly RingMember[], after: readonly RingMember[], n: number) {
+    const [was, is] = [before, after].map((all) => buildRing(all, 8, n).preference);
+    const found = new Map<string, { out: string[]; in: string[] }>();
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const [old, now] = [
+        Array.from(was[slot], (i) => before[i].name),
+        Array.from(is[slot], (i) => after[i].name),
+      ];
+      const change = {
+        out: old.filter((name) => !now.includes(name)),
+        in: now.filter((name) => !old.includes(name)),
+      };
+      if (change.out.length + change.in.length > 0) found.set(`${change.out}>${change.in}`, change);
+    }
+    return [...found.values()];
+  }
+
+  it('of a member that joins puts it in and at most one out, and one that leaves the other way round', () => {
+    fc.assert(
+      fc.property(cluster, replicas, (all, n) => {
+        const [newcomer, ...others] = all;
+        const out = others.length < n ? 0 : 1;
+        for (const change of changes(others, all, n)) {
+          expect(change.in).toEqual([newcomer.name]);
+          expect(change.out).toHaveLength(out);
+        }
+        for (const change of changes(all, others, n)) {
+          expect(change.out).toEqual([newcomer.name]);
+          expect(change.in).toHaveLength(out);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('of weight puts the member in or out, and at most one other the other way', () => {
+    fc.assert(
+      fc.property(cluster, replicas, ([first, ...others], n) => {
+        const [light, heavy] = [0.5, 3].map((weight) => [{ ...first, weight }, ...others]);
+        for (const change of changes(light, heavy, n)) {
+          expect(change.in).toEqual([first.name]);
+          expect(change.out).toHaveLength(1);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('of rack changes at most one home for one', () => {
+    fc.assert(
+      fc.property(cluster, replicas, rack, ([first, ...others], n, newRack) => {
+        for (const change of changes([first, ...others], [{ ...first, rack: newRack }, ...others], n)) {
+          expect(change.in.length).toBeLessThanOrEqual(1);
+          expect(change.out).toHaveLength(change.in.length);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('leaves the order of all others as it is where there are no racks', () => {
+    const before = buildRing(members(19), VNODES);
+    const after = buildRing(members(20), VNODES);
+    const others = after.preference.map((list) => list.filter((member) => member !== 19).join());
+    expect(others).toEqual(before.preference.map((list) => list.join()));
+  });
 });
 
 it('a member under the name of a lost one takes exactly its place', () => {

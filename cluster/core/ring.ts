@@ -1,6 +1,6 @@
-import murmurhash from 'murmurhash';
 import { SLOTS } from '../../storage/key-layout.js';
 import { FrontList } from './ring-order.js';
+import { slotPlace, slotsByPlace } from './ring-places.js';
 import { type RingMember, sortTokens } from './ring-tokens.js';
 
 export type { RingMember };
@@ -37,35 +37,15 @@ export function buildRing(members: readonly RingMember[], vnodes: number, listed
   // Once around, then again: at each token the walk knows whom it would meet from there on.
   for (let i = owners.length - 1; i >= 0; i--) walk.meet(owners[i]);
   const preference: Uint16Array[] = Array(SLOTS);
-  const descending = slotsByPlace();
-  let next = 0;
+  const slots = slotsByPlace();
+  let last = SLOTS - 1;
   for (let i = owners.length - 1; i >= 0; i--) {
-    for (; next < SLOTS && slotPlace(descending[next]) > tokens[i]; next++)
-      preference[descending[next]] = walk.list();
+    for (; last >= 0 && slotPlace(slots[last]) > tokens[i]; last--) preference[slots[last]] = walk.list();
     walk.meet(owners[i]);
   }
-  for (; next < SLOTS; next++) preference[descending[next]] = walk.list();
+  for (; last >= 0; last--) preference[slots[last]] = walk.list();
   return { preference };
 }
-
-/** The slot's place on the ring: frozen, all nodes must agree. */
-export function slotPlace(slot: number): number {
-  slotPlaces ??= Uint32Array.from({ length: SLOTS }, (_, one) => murmurhash.v3(String(one), 0));
-  return slotPlaces[slot];
-}
-
-/** Worked out once: the package takes a microsecond for each. */
-let slotPlaces: Uint32Array | undefined;
-
-/** All slots, the one with the highest place first. */
-function slotsByPlace(): Uint16Array {
-  descendingSlots ??= Uint16Array.from({ length: SLOTS }, (_, slot) => slot).sort(
-    (a, b) => slotPlace(b) - slotPlace(a),
-  );
-  return descendingSlots;
-}
-
-let descendingSlots: Uint16Array | undefined;
 
 /**
  * Walks around the ring from all tokens at once: seen anticlockwise, whoever was met last comes first in the list, and so does its

@@ -110,6 +110,7 @@ export class SimLife {
         sloppy: settings.sloppy,
         databases: DATABASES,
         rack: '',
+        weight: 1,
         readQuorum: () => settings.readQuorum,
         writeQuorum: () => settings.writeQuorum,
         requestTimeout: () => settings.requestTimeoutMs,

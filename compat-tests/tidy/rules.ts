@@ -9,6 +9,7 @@ const ENTRANCES = new Set([
   'bench/faults/run.ts',
   'bench/hints.ts',
   'bench/repair.ts',
+  'bench/ring.ts',
   'bench/serial/run.ts',
   'cluster/sim/gossip-main.ts',
   'cluster/sim/main.ts',
@@ -42,7 +43,7 @@ const MAY_IMPORT: readonly (readonly [room: RegExp, allowed: RegExp])[] = [
   [/^server\//, /^(server\/|cluster\/|storage\/|node:|pino|zod$|commander$)/],
   [
     /^bench\//,
-    /^(bench\/|compat-tests\/harness\/|cluster\/sim\/linearizability\/|server\/resp\/|node:|redis-parser$|commander$)/,
+    /^(bench\/|compat-tests\/harness\/|cluster\/sim\/linearizability\/|cluster\/core\/ring(-\w+)?\.ts$|server\/resp\/|node:|redis-parser$|commander$)/,
   ],
   // What a user would write, and the harness that gives it a cluster to break.
   [/^examples\//, /^(examples\/|compat-tests\/harness\/|ioredis$|node:)/],

@@ -40,6 +40,17 @@ export function integer(min: number, max: number): Kind<number> {
   return { schema, allowed, objection, print: String };
 }
 
+/** A number with a decimal point, or without. */
+export function decimal(min: number, max: number): Kind<number> {
+  const allowed = `a number from ${min} to ${max}`;
+  const schema = z
+    .string()
+    .regex(/^\d{1,9}(\.\d{1,9})?$/, allowed)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, allowed);
+  return { schema, allowed, objection: mustBe(allowed), print: String };
+}
+
 /** Bytes, with Redis's units: k, kb, m, mb, g, gb. */
 export function memory(min: number, max: number): Kind<number> {
   const allowed = `a size from ${min} to ${max} bytes, such as 512mb`;

@@ -1,4 +1,16 @@
-import { addresses, integer, type Kind, level, memory, oneOf, policyTable, text, yesNo } from './kinds.js';
+import { LEAST_WEIGHT, MOST_WEIGHT } from '../../cluster/core/ring-tokens.js';
+import {
+  addresses,
+  decimal,
+  integer,
+  type Kind,
+  level,
+  memory,
+  oneOf,
+  policyTable,
+  text,
+  yesNo,
+} from './kinds.js';
 
 export interface SettingRow<T = unknown> {
   readonly kind: Kind<T>;
@@ -56,6 +68,11 @@ export const SETTINGS = {
     'Identity of this node; empty = what the data folder says, or a new one.',
   ),
   rack: row(text(), '', 'Rack or zone of this node: the replicas of a key are spread over racks.'),
+  weight: row(
+    decimal(LEAST_WEIGHT, MOST_WEIGHT),
+    '1',
+    'Capacity of this node beside the others: with 2 it has twice the tokens, and so about twice the data. Told when it joins.',
+  ),
   seeds: row(
     addresses(),
     '',
