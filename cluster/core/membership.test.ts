@@ -74,4 +74,27 @@ describe('a cluster forms', () => {
     expect(a.tryToForm()).toBe(true);
     expect(a.members!.map((member) => member.nodeId)).toEqual(['a', 'b', 'c']);
   });
+
+  it('with the same tokens on all nodes, also after one comes back with another identity, rack and weight', () => {
+    const all = ['a', 'b', 'c'].map((name) => membershipOf(name, SEEDS));
+    meet(...all);
+    for (const one of all) one.tryToForm();
+    const [a, b] = all;
+    const places = (one: Membership) =>
+      one.members!.map(({ name, tokens, rack, weight }) => ({ name, tokens, rack, weight }));
+    const before = places(a);
+    expect(places(b)).toEqual(before);
+    a.met({ ...sent(b), nodeId: 'b again', rack: 'r', weight: 2 });
+    expect(a.members![1].nodeId).toBe('b again');
+    expect(places(a)).toEqual(before);
+  });
+
+  it('and knows the members of an old folder by the tokens they had', () => {
+    const a = membershipOf('a', SEEDS);
+    meet(a, membershipOf('b', SEEDS), membershipOf('c', SEEDS));
+    a.tryToForm();
+    const saved = JSON.parse(JSON.stringify({ members: a.members!.map(({ tokens, ...old }) => old) }));
+    const again = new Membership(() => sent(a), 'a:1', SEEDS, saved, { replicas: 3, vnodes: 8 });
+    expect(again.members!.map(({ tokens }) => tokens)).toEqual(SEEDS);
+  });
 });
