@@ -2,7 +2,7 @@
  * How two nodes come to trust a connection, as a machine of bytes in and bytes out. Nothing else is accepted before it is
  * through.
  *
- *     dialler -> listener   opening: magic, version, node id, boot id, nonce
+ *     dialler -> listener   opening: magic, newest and oldest version, node id, boot id, nonce
  *     listener -> dialler   opening
  *     dialler -> listener   proof: HMAC-SHA256(secret, role | the dialler's opening | the listener's opening)
  *     listener -> dialler   proof (of the other role)
@@ -21,13 +21,20 @@ import { LENGTH_BYTES } from './limits.js';
 
 const NOTHING = Buffer.alloc(0);
 const MAGIC = Buffer.from('RKVB', 'latin1');
-const VERSION = 1;
+/**
+ * The versions of the bus protocol this program speaks: the newest, and the oldest that it still does. Two nodes get along when the newest
+ * of one is not older than the oldest of the other, so that a cluster can be upgraded node by node; they then speak the older of
+ * their newest. 1 carried no epochs.
+ */
+const NEWEST = 2;
+const OLDEST = 2;
 const ID_BYTES = 16;
 const BOOT_BYTES = 8;
 export const NONCE_BYTES = 32;
 const PROOF_BYTES = 32;
 const VERSION_AT = MAGIC.length;
-const ID_AT = VERSION_AT + 1;
+const OLDEST_AT = VERSION_AT + 1;
+const ID_AT = OLDEST_AT + 1;
 const BOOT_AT = ID_AT + ID_BYTES;
 const NONCE_AT = BOOT_AT + BOOT_BYTES;
 export const OPENING_BYTES = NONCE_AT + NONCE_BYTES;
@@ -79,7 +86,7 @@ export class Handshake {
   ) {
     this.ownOpening = Buffer.concat([
       MAGIC,
-      Buffer.of(VERSION),
+      Buffer.of(NEWEST, OLDEST),
       Buffer.from(own.nodeId, 'hex'),
       Buffer.from(own.boot, 'hex'),
       Buffer.from(own.nonce, 'hex'),
@@ -113,8 +120,10 @@ export class Handshake {
     const { held } = this;
     const magic = Math.min(held.length, MAGIC.length);
     if (held.compare(MAGIC, 0, magic, 0, magic) !== 0) return this.fail('not a node of this kind');
-    if (held.length > VERSION_AT && held[VERSION_AT] !== VERSION) {
-      return this.fail(`speaks version ${held[VERSION_AT]} of the bus protocol, this node ${VERSION}`);
+    if (held.length > OLDEST_AT && (held[VERSION_AT] < OLDEST || held[OLDEST_AT] > NEWEST)) {
+      return this.fail(
+        `speaks versions ${held[OLDEST_AT]} to ${held[VERSION_AT]} of the bus protocol, this node ${OLDEST} to ${NEWEST}`,
+      );
     }
     // Neither side has anything to say behind its opening before it has heard the other.
     if (held.length > OPENING_BYTES) return this.fail('spoke out of turn');

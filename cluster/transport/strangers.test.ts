@@ -20,7 +20,7 @@ async function victim(limits?: Partial<TransportLimits>): Promise<TestNode> {
 }
 
 function openingBytes(): Buffer {
-  return Buffer.concat([Buffer.from('RKVB\x01', 'latin1'), randomBytes(OPENING_BYTES - 5)]);
+  return Buffer.concat([Buffer.from('RKVB\x02\x02', 'latin1'), randomBytes(OPENING_BYTES - 6)]);
 }
 
 /** A dialling node made by hand, to misbehave after it has proven itself; `id` decides who settles. */
@@ -53,7 +53,8 @@ describe('a stranger', () => {
     ['a Redis command', Buffer.from('*1\r\n$4\r\nPING\r\n')],
     ['noise', randomBytes(100_000)],
     ['one wrong byte', Buffer.from('X')],
-    ['another version', Buffer.from('RKVB\x02')],
+    ['an older version', Buffer.from('RKVB\x01\x01')],
+    ['a version that has forgotten ours', Buffer.from('RKVB\x09\x03')],
     ['an opening and more', Buffer.concat([openingBytes(), Buffer.from('x')])],
   ])('that sends %s is cut off without having got a byte', async (_, bytes) => {
     const node = await victim();
@@ -63,6 +64,15 @@ describe('a stranger', () => {
     expect(stranger.received.length).toBe(0);
     expect(node.transport.counters.failedHandshakes).toBe(1);
     expect(node.hellos).toEqual([]);
+  });
+
+  it('that speaks a newer version and ours too is answered', async () => {
+    const node = await victim();
+    const stranger = new Stranger(node.port);
+    const opening = openingBytes();
+    opening[4] = 9;
+    stranger.socket.write(opening);
+    await until('it answers', () => stranger.received.length === OPENING_BYTES);
   });
 
   it('with a valid opening gets an opening, and after a wrong proof only the end', async () => {
