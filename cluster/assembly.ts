@@ -11,6 +11,7 @@ import { Summaries } from '../storage/summaries.js';
 import { WriterTable, writerId } from '../storage/writers.js';
 import type { CallHandlers } from './calls.js';
 import { AntiEntropy } from './core/anti-entropy/anti-entropy.js';
+import { ChangeFeed } from './core/change-feed/change-feed.js';
 import { ClockGuard } from './core/clock-guard.js';
 import { DamagedRecords } from './core/damaged-records.js';
 import { FlushMarks } from './core/flush-marks.js';
@@ -141,6 +142,7 @@ export class Assembly {
   readonly keyspace: ClusterKeyspace;
   readonly registers: Registers;
   readonly memory: RegisterMemory;
+  readonly changes: ChangeFeed;
   private isOutlived = false;
 
   constructor(private readonly world: Surroundings) {
@@ -301,6 +303,12 @@ export class Assembly {
       },
     );
     this.node.addPart(this.repair);
+    this.changes = new ChangeFeed(this.store, topology, transport, {
+      firstRequest: world.firstRequest,
+      plan: () => turn.plan(),
+    });
+    this.node.addPart(this.changes);
+    turn.addStage('disk', () => this.changes.flush());
     this.keyspace = new ClusterKeyspace(
       this.node,
       this.store,
@@ -309,7 +317,12 @@ export class Assembly {
       clock,
       random,
       this.hlc,
-      this.sweeper,
+      {
+        flushed: (dbs) => {
+          this.sweeper.flushed(dbs);
+          this.changes.flushed();
+        },
+      },
       databases,
       (run) => this.recounter.whenCounted(run),
     );

@@ -111,4 +111,15 @@ export const Message = {
   JoinAsk: 46,
   /** text -- why it does not join yet */
   JoinAnswer: 47,
+  /**
+   * session:u32 how:u8 ranges:u16, then of each first:u16 last:u16 -- tell me from now on which keys of these slots change; how: 0 these as
+   * well, 1 only these, 2 these no more (`core/change-feed`).
+   */
+  Follow: 50,
+  /** session:u32 number:u32 count:u16, then keys -- these have changed here. */
+  Changed: 51,
+  /** session:u32 number:u32 -- any key of the slots you follow may have changed here. */
+  ChangesLost: 52,
+  /** session:u32 number:u32 slots:u32 -- this was my last `Changed`, and so many slots you follow. */
+  FeedPulse: 53,
 } as const;

@@ -1,5 +1,6 @@
 import { DEFAULT, type Level } from '../cluster/core/levels.js';
 import type { RespVersion } from './resp/reply.js';
+import type { ClientTracking } from './tracking/client-tracking.js';
 import type { Transaction } from './transaction.js';
 
 /** CLIENT REPLY modes; `skip-next` becomes `skip` for exactly one command. */
@@ -35,8 +36,14 @@ export class ClientState {
   queued = -1;
   watching = 0;
   closeAfterReply = false;
+  /** CLIENT TRACKING; null: off. */
+  tracking: ClientTracking | null = null;
+  /** SUBSCRIBE, to the one channel there is: `__redis__:invalidate`. */
+  subscribed = false;
   /** MULTI and WATCH; set once, when the session is made. */
   transaction!: Transaction;
+  /** Sends bytes that are no reply, behind the replies to all commands under way. Does nothing once the connection has ended. */
+  push: (bytes: string) => void = () => {};
 
   constructor(
     readonly id: number,

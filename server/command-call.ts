@@ -49,6 +49,8 @@ export class CommandCall extends Operation implements ServerCall {
   done = false;
   /** An earlier try of it, on another node, may have been applied. */
   doubtful = false;
+  /** The keys it reads are to be remembered for its client: CLIENT TRACKING. */
+  remembered = false;
   /** The error line it gets instead of being run. */
   refusal: string | null = null;
   /** ms with a fraction, for the slow log. */
@@ -91,6 +93,7 @@ export class CommandCall extends Operation implements ServerCall {
     this.physical = this.server.physicalDatabases();
     this.reply.resp = client.resp;
     this.takeLevels(client);
+    this.remembered = client.tracking?.remembers === true && this.row.isRead;
     if (client.watching > 0 && client.transaction.looksAtWatched(this.row, this.argv))
       this.takeLevels({ readLevel: SERIAL, writeLevel: this.writeLevel });
   }
@@ -203,7 +206,8 @@ export class CommandCall extends Operation implements ServerCall {
   run(): void {
     // What a try replied that was certainly not applied.
     if (this.serial) this.reply.take();
-    this.runHandler();
+    if (this.client.tracking === null) this.runHandler();
+    else this.runTracked();
     // What goes through a register takes effect when the register says so.
     if (!this.serial) this.markRun();
   }
@@ -245,6 +249,16 @@ export class CommandCall extends Operation implements ServerCall {
       this.reply.take();
       this.reply.error(error.message);
     }
+  }
+
+  private runTracked(): void {
+    const { client } = this;
+    const { tracking } = this.server;
+    tracking.writer = client;
+    this.runHandler();
+    tracking.writer = null;
+    if (!this.remembered) return;
+    for (let i = 0; i < this.count; i++) tracking.remember(client, this.places[i].key, this.places[i].slot);
   }
 
   /** What is done about the concurrent versions of its `index`th key; null when there are none, the newest counts, or they are counters. */

@@ -14,6 +14,8 @@ export const Errors = {
   crossSlot: "CROSSSLOT Keys in request don't hash to the same slot",
   noAuth: 'NOAUTH Authentication required.',
   notInMulti: 'ERR Command not allowed inside a transaction',
+  onlySubscribed: (command: string) =>
+    `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
   indexRange: 'ERR index out of range',
   outOfRange: 'ERR value is out of range',
   invalidExpire: (command: string) => `ERR invalid expire time in '${command}' command`,

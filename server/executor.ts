@@ -88,6 +88,7 @@ export class Executor {
     else if (!this.takeKeys(call)) return;
     if (call.client.readonlyMode) this.readHere(call);
     const { topology } = this.node;
+    if (call.remembered && !topology.alone) this.expectChanges(call);
     if (topology.alone || !(row.isWrite || call.serial)) {
       this.coordinator.begin(call);
       return;
@@ -97,6 +98,11 @@ export class Executor {
       if (!call.inOneSlot) return call.finish(Errors.crossSlot);
     }
     this.startOnCoordinator(call);
+  }
+
+  private expectChanges({ client, places, count }: CommandCall): void {
+    const { tracking } = this.server;
+    for (let i = 0; i < count; i++) tracking.expect(client, places[i].key, places[i].slot);
   }
 
   private takeKeys(call: CommandCall): boolean {

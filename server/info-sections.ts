@@ -95,7 +95,7 @@ function clients({ server }: InfoSources): InfoFields {
     client_recent_max_input_buffer: input,
     client_recent_max_output_buffer: output,
     blocked_clients: 0,
-    tracking_clients: 0,
+    tracking_clients: server.tracking.clientCount,
   };
 }
 
@@ -145,6 +145,9 @@ function stats({ server, sweeper }: InfoSources): InfoFields {
     evicted_keys: 0,
     keyspace_hits: stats.hits,
     keyspace_misses: stats.misses,
+    tracking_total_keys: server.tracking.table.keys,
+    tracking_total_items: server.tracking.table.items,
+    tracking_total_prefixes: server.tracking.prefixCount,
     total_error_replies: stats.errorReplies,
   };
 }

@@ -160,6 +160,7 @@ export class Listener implements SessionHost {
     connection = new Connection(socket, client, decoder, session, server.stats, {
       maxOutputBytes: () => values.clientOutputBufferLimit,
     });
+    client.push = (bytes) => session.push(bytes);
     this.connections.set(session, connection);
     this.clients.set(id, client);
     if (values.tcpKeepalive > 0) socket.setKeepAlive(true, values.tcpKeepalive * 1000);
@@ -171,6 +172,7 @@ export class Listener implements SessionHost {
       session.close();
       this.connections.delete(session);
       this.clients.delete(id);
+      server.tracking.disable(client);
     });
   }
 }

@@ -24,6 +24,7 @@ import { DATABASES_ROW, readRows } from './saved-rows.js';
 import type { ServerContext } from './server-context.js';
 import { Stats } from './stats.js';
 import { systemClock, systemRandom } from './system.js';
+import { Tracking } from './tracking/tracking.js';
 
 const SYNC_EVERY_MS = 1000;
 const SAMPLE_EVERY_MS = 100;
@@ -174,6 +175,13 @@ async function assemble(
     },
   });
 
+  const tracking = new Tracking({
+    client: (id) => listener.clients.get(id),
+    maxKeys: () => values.trackingTableMaxKeys,
+    plan: () => turn.plan(),
+    changes: cluster.changes,
+  });
+  turn.addStage('clients', () => tracking.flush());
   const pause = new Pause(systemClock, () => listener.wakeAll());
   const server: ServerContext = {
     settings,
@@ -184,6 +192,7 @@ async function assemble(
     stats: new Stats(values, () => performance.now(), systemClock.now),
     keyspace,
     policies,
+    tracking,
     physicalDatabases: () => keyspace.physical,
     startedMs: systemClock.now(),
     runId: randomBytes(20).toString('hex'),

@@ -11,6 +11,7 @@ import type { Keyspace } from './keyspace.js';
 import type { ConflictPolicies } from './policies/conflict-policies.js';
 import type { ReplyBytes } from './resp/reply.js';
 import type { Stats } from './stats.js';
+import type { Tracking } from './tracking/tracking.js';
 
 /** A connection to another member. */
 export interface LinkView {
@@ -33,6 +34,8 @@ export interface ServerContext {
   readonly stats: Stats;
   readonly keyspace: Keyspace;
   readonly policies: ConflictPolicies;
+  /** CLIENT TRACKING. */
+  readonly tracking: Tracking;
   /** The stored database behind each number a client may SELECT; a new array after each SWAPDB. */
   physicalDatabases(): readonly number[];
   readonly startedMs: number;

@@ -21,6 +21,8 @@ export interface SessionHost {
 
 /** Error replies begin with it. */
 const MINUS = 45;
+/** What a connection that is subscribed may still do while it speaks RESP2. */
+const ALLOWED_SUBSCRIBED = new Set(['subscribe', 'unsubscribe', 'ping', 'quit', 'reset']);
 /** Calls kept for reuse, so that a command costs no new object on the way most take. */
 const KEPT_CALLS = 32;
 
@@ -39,6 +41,8 @@ export class Session implements CallOwner {
   private alone: CommandCall | null = null;
   private readonly free: CommandCall[] = [];
   private readonly out = new ReplyWriter();
+  /** Pushed bytes that wait for the reply before them. */
+  private pushes: { readonly after: CommandCall; readonly bytes: string }[] = [];
   private pumping = false;
   private closed = false;
 
@@ -82,10 +86,24 @@ export class Session implements CallOwner {
     return !this.out.empty;
   }
 
+  /**
+   * Bytes that are no reply. They come behind the replies to all commands under way: one that takes back what a command reads must not
+   * be in front of what it has read.
+   */
+  push(bytes: string): void {
+    if (this.closed) return;
+    const { queue, waiting } = this;
+    const last = queue.length - (waiting === null ? 1 : 2);
+    if (last < this.head) this.out.raw(bytes);
+    else this.pushes.push({ after: queue[last], bytes });
+    this.host.wake(this);
+  }
+
   /** The client is gone: commands under way end by themselves, their replies are dropped. */
   close(): void {
     this.closed = true;
     this.waiting = null;
+    this.pushes = [];
     this.client.transaction.discard();
   }
 
@@ -110,11 +128,13 @@ export class Session implements CallOwner {
   finished(call: CommandCall): void {
     // Not any call of such a row: one that is refused at once ends while another is under way.
     if (call === this.alone) this.alone = null;
+    if (call.row.alone) this.endCaching(call);
     this.host.executor.server.stats.finished(call.row, call);
     const { queue } = this;
     while (this.head < queue.length && queue[this.head].done) {
       const first = queue[this.head++];
       this.emit(first);
+      if (this.pushes.length > 0) this.emitPushes(first);
       if (this.free.length < KEPT_CALLS) this.free.push(first);
     }
     if (this.head === queue.length) {
@@ -202,6 +222,8 @@ export class Session implements CallOwner {
   private objection(row: CommandRow): string | null {
     const { client } = this;
     if (!client.authenticated && !row.noAuth) return Errors.noAuth;
+    if (client.subscribed && client.resp === 2 && !ALLOWED_SUBSCRIBED.has(row.spec.name))
+      return Errors.onlySubscribed(row.spec.name);
     return row.noMulti && client.transaction.active ? Errors.notInMulti : null;
   }
 
@@ -249,11 +271,25 @@ export class Session implements CallOwner {
   private launch(call: CommandCall): void {
     if (call.refusal !== null) return this.reject(call, call.refusal);
     if (call.row.alone) this.alone = call;
+    else this.endCaching(call);
     this.host.executor.start(call);
     if (call.hasRun) return;
     this.unrun.add(call);
     const hold = holdOf(call);
     for (let i = 0; i < call.count; i++) this.slots.add(call.places[i].slot, hold);
+  }
+
+  /** CLIENT CACHING is for one command, or for the transaction that it begins (Redis's `resetClient`). */
+  private endCaching({ row }: CommandCall): void {
+    const { tracking, queued } = this.client;
+    if (tracking !== null && queued < 0 && row.parent?.spec.name !== 'client') tracking.caching = false;
+  }
+
+  private emitPushes(behind: CommandCall): void {
+    const due = this.pushes.filter(({ after }) => after === behind);
+    if (due.length < this.pushes.length) this.pushes = this.pushes.filter(({ after }) => after !== behind);
+    else this.pushes = [];
+    for (const { bytes } of due) this.out.raw(bytes);
   }
 
   private emit(call: CommandCall): void {

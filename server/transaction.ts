@@ -171,6 +171,15 @@ export class Transaction {
     return node.ready ? node.refusal(startedAt) : formingText(node);
   }
 
+  /** Of the keys it reads: see `Tracking.expect`. */
+  private expectChanges(queued: readonly QueuedCommand[]): void {
+    const { client, executor } = this;
+    if (client.tracking?.remembers !== true) return;
+    for (const { argv, row, db } of queued)
+      if (row.isRead)
+        for (const { key } of row.keysOf(argv, db)) executor.server.tracking.expect(client, key, slotOf(key));
+  }
+
   /** Here or on the coordinator of its slot. */
   private place(call: CommandCall, queued: QueuedCommand[], watches: WatchedKey[], done: ExecDone): void {
     const { client, executor } = this;
@@ -181,6 +190,7 @@ export class Transaction {
     const objection = this.objection(call);
     if (objection !== null) return done(objection);
     if (node.topology.alone) return run.start();
+    this.expectChanges(queued);
     if (queued.some(({ row }) => row.isWrite && !row.hasKeys)) return done(FLUSH_WITH_KEYS);
     if (!run.inOneSlot) return done(Errors.crossSlot);
     if (!run.serial && node.forwarder.runsHere(run.places[0].slot)) return run.start();

@@ -58,6 +58,8 @@ export class RecordStore implements CommitHost {
   onUnsettledPut: (entry: RecordEntry) => void = () => {};
   /** Runs once that is known of an unsettled entry; `settled` is false when it took too long. Perhaps before it returns. */
   whenRecordSettles: (entry: RecordEntry, run: (settled: boolean) => void) => void = (_, run) => run(true);
+  /** The record of a key has changed, by other ways than a flush; null as long as nobody asks. `before` UNKNOWN: it was damaged. */
+  onChanged: ((entry: RecordEntry, before: KeyRecord | null, after: KeyRecord | null) => void) | null = null;
   /** Something is put over a damaged record. */
   onHealed: (entry: RecordEntry) => void = () => {};
 
@@ -174,6 +176,7 @@ export class RecordStore implements CommitHost {
     this.commits.beforePut(entry);
     this.observer.changed(entry.db, entry.slot, entry.hash, before, record);
     this.cache.replace(entry, record);
+    if (this.onChanged !== null) this.onChanged(entry, before, record);
     if (entry.corrupt) this.heal(entry);
     this.commits.add(entry, encoded);
     if (entry.unsettled) this.onUnsettledPut(entry);
@@ -374,6 +377,7 @@ export class RecordStore implements CommitHost {
       this.askedAgain--;
       const found = entry.dirtySeq === seq ? (entry.record ?? null) : null;
       this.observer.changed(entry.db, entry.slot, entry.hash, lost, found);
+      this.onChanged?.(entry, lost, found);
       if (entry.loadError !== null) this.doubt(entry);
     };
     this.load(entry, { loaded });

@@ -2,6 +2,7 @@ import { bitmapCommands } from './bitmap/bitmap.js';
 import { clusterCommands } from './cluster/cluster.js';
 import { connectionCommands } from './connection/connection.js';
 import { genericCommands } from './generic/generic.js';
+import { pubsubCommands } from './pubsub/subscribe.js';
 import { casCommand } from './ringkv/cas.js';
 import { consistencyCommands } from './ringkv/consistency.js';
 import { hintCommands } from './ringkv/hints.js';
@@ -21,6 +22,7 @@ export function commandTable(): CommandTable {
     ...bitmapCommands,
     ...genericCommands,
     ...connectionCommands,
+    ...pubsubCommands,
     ...serverCommands,
     ...transactionCommands,
     ...clusterCommands,

@@ -38,6 +38,7 @@ export type CommandGroup =
   | 'bitmap'
   | 'generic'
   | 'connection'
+  | 'pubsub'
   | 'server'
   | 'transactions'
   | 'cluster'

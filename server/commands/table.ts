@@ -14,6 +14,8 @@ const MAX_SPELLINGS = 4096;
 export class CommandRow {
   readonly isWrite: boolean;
   readonly hasKeys: boolean;
+  /** Reads keys: a client that tracks is told when they change. */
+  readonly isRead: boolean;
   /** Its keys' records are there when it runs. */
   readonly fetchesKeys: boolean;
   /** Exactly one key, the first argument. */
@@ -44,6 +46,7 @@ export class CommandRow {
     const { first, last, step } = spec.keys;
     this.isWrite = spec.flags.includes('write');
     this.hasKeys = first > 0 || spec.keysOf !== undefined;
+    this.isRead = this.hasKeys && spec.flags.includes('readonly');
     this.oneKey = first === 1 && last === 1 && step === 1 && spec.keysOf === undefined;
     this.fetchesKeys = this.hasKeys && spec.alone !== true;
     this.alone = !this.fetchesKeys && !INDEPENDENT.has(spec.name);

@@ -188,6 +188,12 @@ export const SETTINGS = {
     mutable: true,
     unit: 's',
   }),
+  'tracking-table-max-keys': row(
+    integer(0, 1_000_000_000),
+    '1000000',
+    'Keys remembered for clients that cache them (CLIENT TRACKING); beyond it some are invalidated; 0 = no limit.',
+    mutable,
+  ),
   'tcp-keepalive': row(integer(0, 86_400), '300', 'Probe silent connections every so often; 0 = never.', {
     mutable: true,
     unit: 's',

@@ -11,6 +11,7 @@ const TITLES: Readonly<Record<CommandGroup, string>> = {
   transactions: 'Transactions',
   ringkv: "RingKV's own",
   connection: 'Connection',
+  pubsub: 'Publish and subscribe',
   server: 'Server',
   cluster: 'Cluster',
 };

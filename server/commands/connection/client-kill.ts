@@ -2,7 +2,7 @@ import type { ClientState } from '../../client.js';
 import { beforeNul, Errors } from '../../errors.js';
 import type { ServerCall } from '../../server-call.js';
 import { parseInteger } from '../numbers.js';
-import { type ClientType, ONLY_TYPE, parseClientType, presentClients } from './client-list.js';
+import { type ClientType, parseClientType, presentClients, typeOf } from './client-list.js';
 import { clientAdminRow } from './connection-row.js';
 
 interface Filter {
@@ -60,7 +60,7 @@ function matches(filter: Filter, client: ClientState): boolean {
     (id === undefined || client.id === id) &&
     (address === undefined || client.address === address) &&
     (localAddress === undefined || client.localAddress === localAddress) &&
-    (type === undefined || type === ONLY_TYPE) &&
+    (type === undefined || type === typeOf(client)) &&
     (user === undefined || client.user === user)
   );
 }

@@ -7,8 +7,10 @@ import { clientAdminRow, clientRow } from './connection-row.js';
 
 export type ClientType = 'normal' | 'master' | 'replica' | 'pubsub';
 
-/** Every client is a normal one: nodes talk over ports of their own, and there is no pub/sub. */
-export const ONLY_TYPE: ClientType = 'normal';
+/** Nodes talk over ports of their own: clients are normal ones, or listen for what they are to forget. */
+export function typeOf(client: ClientState): ClientType {
+  return client.subscribed ? 'pubsub' : 'normal';
+}
 
 /** undefined when there is no such type. */
 export function parseClientType(text: string): ClientType | undefined {
@@ -25,7 +27,11 @@ export function presentClients(server: ServerContext, self: ClientState): Client
 /** Redis's flag letters, in its order (`catClientInfoString`). */
 function flagsOf(client: ClientState): string {
   const flags =
+    (client.subscribed ? 'P' : '') +
     (client.queued >= 0 ? 'x' : '') +
+    (client.tracking !== null ? 't' : '') +
+    (client.tracking?.brokenRedirect ? 'R' : '') +
+    (client.tracking?.options.bcast ? 'B' : '') +
     (client.closeAfterReply ? 'c' : '') +
     (client.readonlyMode ? 'r' : '') +
     (client.noEvict ? 'e' : '') +
@@ -47,7 +53,7 @@ export function clientLine(client: ClientState, now: number): string {
     ['idle', seconds(client.lastCommandMs)],
     ['flags', flagsOf(client)],
     ['db', client.db],
-    ['sub', 0],
+    ['sub', client.subscribed ? 1 : 0],
     ['psub', 0],
     ['ssub', 0],
     ['multi', client.queued],
@@ -64,7 +70,7 @@ export function clientLine(client: ClientState, now: number): string {
     ['events', output > 0 ? 'rw' : 'r'],
     ['cmd', client.lastCommand],
     ['user', client.user],
-    ['redir', -1],
+    ['redir', client.tracking?.options.redirect ?? -1],
     ['resp', client.resp],
     ['lib-name', client.libName],
     ['lib-ver', client.libVersion],
@@ -79,7 +85,7 @@ function selected({ argv, client, server }: ServerCall): ClientState[] | string 
   if (option === 'type' && argv.length === 4) {
     const type = parseClientType(argv[3]);
     if (type === undefined) return `ERR Unknown client type '${beforeNul(argv[3])}'`;
-    return type === ONLY_TYPE ? presentClients(server, client) : [];
+    return presentClients(server, client).filter((one) => typeOf(one) === type);
   }
   if (option !== 'id' || argv.length < 4) return Errors.syntax;
   const ids = argv.slice(3).map(parseInteger);

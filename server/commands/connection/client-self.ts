@@ -119,34 +119,3 @@ export const clientNoTouch = clientRow({
     client.noTouch = on;
   }),
 });
-
-/** There is no client-side caching: nothing is redirected. */
-export const clientGetRedir = clientRow({
-  name: 'client|getredir',
-  arity: 2,
-  since: '6.0.0',
-  summary: 'Get tracking notifications redirection client ID if any',
-  complexity: 'O(1)',
-  syntax: 'CLIENT GETREDIR',
-  run: ({ reply }) => reply.integer(-1),
-});
-
-/** There is no client-side caching: it is off for everybody. */
-export const clientTrackingInfo = clientRow({
-  name: 'client|trackinginfo',
-  arity: 2,
-  since: '6.2.0',
-  summary: 'Return information about server assisted client side caching for the current connection',
-  complexity: 'O(1)',
-  syntax: 'CLIENT TRACKINGINFO',
-  run({ reply }) {
-    reply.map(3);
-    reply.bulk('flags');
-    reply.set(1);
-    reply.bulk('off');
-    reply.bulk('redirect');
-    reply.integer(-1);
-    reply.bulk('prefixes');
-    reply.array(0);
-  },
-});

@@ -3,6 +3,9 @@ import type { ClientState } from '../../client.js';
 import { connectionCommands } from './connection.js';
 import { TestDesk } from './test-desk.js';
 
+const CACHING_ALONE =
+  'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled';
+
 describe('CLIENT', () => {
   let desk: TestDesk;
   let me: ClientState;
@@ -123,7 +126,10 @@ describe('CLIENT', () => {
     ['setname \xe9', 'ERR Client names cannot contain spaces, newlines or special characters.'],
     ['setinfo foo x', "ERR Unrecognized option 'foo'"],
     ['setinfo Lib-Name a\n', 'ERR Lib-Name cannot contain spaces, newlines or special characters.'],
-    ['tracking on', "ERR unknown subcommand 'tracking'. Try CLIENT HELP."],
+    ['tracking on maybe', 'ERR syntax error'],
+    ['tracking on redirect 99', 'ERR The client ID you want redirect to does not exist'],
+    ['tracking on prefix a', 'ERR PREFIX option requires BCAST mode to be enabled'],
+    ['caching maybe', CACHING_ALONE],
   ])('refuses CLIENT %s', (args, error) => {
     expect(run(...args.split(' '))).toBe(`-${error}\r\n`);
   });

@@ -5,8 +5,9 @@ import { clientKill } from './client-kill.js';
 import { clientInfo, clientList } from './client-list.js';
 import { clientPause, clientUnblock, clientUnpause } from './client-pause.js';
 import * as self from './client-self.js';
+import { clientTracking } from './client-tracking.js';
 
-/** CLIENT with the subcommands that mean something without pub/sub, blocking commands and client-side caching. */
+/** CLIENT with the subcommands that mean something without pub/sub and blocking commands. */
 export const clientCommand: ServerCommandSpec = {
   ...container('client', 'A container for client connection commands', '2.4.0', [
     self.clientId,
@@ -22,8 +23,7 @@ export const clientCommand: ServerCommandSpec = {
     clientPause,
     clientUnpause,
     clientUnblock,
-    self.clientGetRedir,
-    self.clientTrackingInfo,
+    ...clientTracking,
     { ...helpRow('client', '5.0.0', CLIENT_HELP), group: 'connection' },
   ]),
   group: 'connection',

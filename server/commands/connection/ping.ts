@@ -1,5 +1,6 @@
 import { DEFAULT } from '../../../cluster/core/levels.js';
 import { Errors } from '../../errors.js';
+import type { ReplyWriter } from '../../resp/reply.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { parseInt64 } from '../numbers.js';
 import { type CommandFlag, NO_KEYS } from '../spec.js';
@@ -15,12 +16,20 @@ const ping: ServerCommandSpec = {
   summary: 'Ping the server',
   complexity: 'O(1)',
   syntax: 'PING [message]',
-  run({ argv, reply }) {
+  run({ argv, client, reply }) {
     if (argv.length > 2) reply.error(Errors.arity('ping'));
+    else if (client.subscribed && reply.resp === 2) writePong(reply, argv[1] ?? '');
     else if (argv.length === 2) reply.bulk(argv[1]);
     else reply.simple('PONG');
   },
 };
+
+/** To a subscriber of RESP2, who reads messages. */
+function writePong(reply: ReplyWriter, text: string): void {
+  reply.array(2);
+  reply.bulk('pong');
+  reply.bulk(text);
+}
 
 const echo = fastRow({
   name: 'echo',
@@ -83,6 +92,8 @@ const reset = handshakeRow({
 /** Makes the connection what it was when it was accepted; what it told of its library stays, as in Redis. */
 function forgetAll({ client, server }: ServerCall): void {
   client.transaction.discard();
+  server.tracking.disable(client);
+  client.subscribed = false;
   client.db = 0;
   client.resp = 2;
   client.replyMode = 'on';

@@ -8,6 +8,7 @@ import type { Executor } from '../../executor.js';
 import { ReplyWriter } from '../../resp/reply.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import type { LinkView, ServerContext } from '../../server-context.js';
+import { Tracking } from '../../tracking/tracking.js';
 import { Transaction } from '../../transaction.js';
 import { FakeKeyspace } from '../generic/server-bench.test-support.js';
 import { CommandTable } from '../table.js';
@@ -24,6 +25,12 @@ export class TestDesk {
   readonly clients = new Map<number, ClientState>();
   /** Arguments of each pause asked for. */
   readonly pauses: [untilMs: number, writesOnly: boolean][] = [];
+  readonly tracking = new Tracking({
+    client: (id) => this.clients.get(id),
+    maxKeys: () => this.settings.values.trackingTableMaxKeys,
+    plan: () => {},
+    changes: { listen: () => {}, follow: () => {}, followAll: () => {} },
+  });
   private readonly table: CommandTable;
   readonly server: ServerContext;
 
@@ -41,6 +48,7 @@ export class TestDesk {
       memberViews: () => this.views,
       links: () => this.links,
       keyspace: new FakeKeyspace(['a', 'b', 'c']),
+      tracking: this.tracking,
       pause: (untilMs: number, writesOnly: boolean) => this.pauses.push([untilMs, writesOnly]),
     } as unknown as ServerContext;
   }
