@@ -118,7 +118,8 @@ export class Tracking implements ChangeListener {
     }
     if (keys > MAX_NAMED) return this.flushed();
     for (const slot of slots) for (const key of this.table.keysOf(slot)) this.invalidate(key, slot);
-    for (const client of this.clients) if (client.tracking!.options.bcast) this.tell(client, null);
+    if (this.broadcasting > 0 && anySlot(isLost))
+      for (const client of this.clients) if (client.tracking!.options.bcast) this.tell(client, null);
   }
 
   needs(slot: number): boolean {
@@ -159,4 +160,9 @@ export class Tracking implements ChangeListener {
     const bytes = invalidation(to, redirect !== 0, keys);
     if (bytes !== null) to.push(bytes);
   }
+}
+
+function anySlot(isSo: (slot: number) => boolean): boolean {
+  for (let slot = 0; slot < SLOTS; slot++) if (isSo(slot)) return true;
+  return false;
 }

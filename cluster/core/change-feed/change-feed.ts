@@ -164,7 +164,7 @@ export class ChangeFeed {
     if (this.listener === null) return;
     const topology = this.topology();
     this.listener.lost(
-      (slot) => topology.homes(slot).includes(peer) || topology.liveHomes(slot) < topology.n,
+      (slot) => topology.homes(slot).includes(peer) || topology.liveHomes(slot) < topology.sizeOf(slot),
     );
   }
 
@@ -174,10 +174,6 @@ export class ChangeFeed {
     const then = this.topologyThen;
     this.topologyThen = now;
     if (then === null || then === now || this.listener === null) return;
-    this.listener.lost((slot) => homesOf(then, slot) !== homesOf(now, slot));
+    this.listener.lost((slot) => !now.sameHomes(slot, then));
   }
-}
-
-function homesOf(topology: Topology, slot: number): string {
-  return Array.from(topology.homes(slot), (member) => topology.members[member].nodeId).join();
 }
