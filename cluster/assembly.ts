@@ -14,6 +14,9 @@ import { AntiEntropy } from './core/anti-entropy/anti-entropy.js';
 import { ChangeFeed } from './core/change-feed/change-feed.js';
 import { ClockGuard } from './core/clock-guard.js';
 import { DamagedRecords } from './core/damaged-records.js';
+import { RingControl } from './core/elastic/ring-control.js';
+import { RingJoining } from './core/elastic/ring-joining.js';
+import { RingRegister } from './core/elastic/ring-register.js';
 import { FlushMarks } from './core/flush-marks.js';
 import { Handoff } from './core/handoff.js';
 import { HybridClock } from './core/hlc.js';
@@ -113,6 +116,13 @@ export interface Surroundings {
    * under a higher incarnation.
    */
   readonly outlived: (by: Outlived) => void;
+  /**
+   * This node is in the ring no longer and serves nobody: it has to stop. `left`: it was there when it was taken out, and has handed over
+   * what it had.
+   */
+  readonly removed: (left: boolean) => void;
+  /** The member that this node is to take the place of, if its folder is empty; '': none. */
+  readonly replaces: string;
   /** The disk has lost versions that this node made: the next start must be under a higher incarnation, also after a clean stop. */
   readonly lostSome: () => void;
 }
@@ -143,6 +153,9 @@ export class Assembly {
   readonly registers: Registers;
   readonly memory: RegisterMemory;
   readonly changes: ChangeFeed;
+  readonly ring: RingRegister;
+  readonly control: RingControl;
+  readonly joining: RingJoining;
   private isOutlived = false;
 
   constructor(private readonly world: Surroundings) {
@@ -195,7 +208,7 @@ export class Assembly {
       }),
       world.busAddress,
       world.seeds,
-      saved.members,
+      saved.ring,
       { replicas, vnodes },
     );
     this.hints = new HintStore(this.store, settings.maxHintsBytes);
@@ -219,7 +232,39 @@ export class Assembly {
       savedLives: saved.lives,
       clocks,
       outlived: (by) => this.outlived(by),
+      removed: world.removed,
+      sawEpoch: (peer, epoch) => this.ring.sawEpoch(peer, epoch),
     });
+    this.ring = new RingRegister({
+      store: this.store,
+      transport,
+      clock,
+      random,
+      log,
+      host: this.node.members,
+      proposer: proposerName(nodeId, world.life),
+      firstRequest: world.firstRequest,
+      saved: saved.ringVotes,
+    });
+    this.node.addPart(this.ring);
+    this.control = new RingControl({
+      register: this.ring,
+      shape: { replicas, vnodes },
+      ring: () => this.node.members.ring,
+      members: () => membership.members,
+      applicants: () => this.node.members.applicants,
+      stateOf: (name) => this.gossip.stateOf(name),
+    });
+    this.joining = new RingJoining({
+      transport,
+      log,
+      control: this.control,
+      replaces: world.replaces,
+      hosts: () => this.node.members.hosts,
+      memberAt: (peer) => this.node.members.strangerAt(peer),
+      tell: (peer) => this.ring.sawEpoch(peer, 0),
+    });
+    this.node.addPart(this.joining);
     this.gossip = new GossipPart({
       transport,
       clock,

@@ -1,7 +1,7 @@
 import type { ClockGuard } from './core/clock-guard.js';
 import { Gossip } from './core/gossip.js';
 import type { GossipMessage } from './core/gossip-messages.js';
-import type { MemberFacts, MemberView, RingProgress } from './core/member-view.js';
+import type { MemberFacts, MemberView, RingProgress, State } from './core/member-view.js';
 import type { Topology } from './core/topology.js';
 import type { Clock, Log, Random } from './environment.js';
 import { GOSSIP_MESSAGES, type Names, readGossip, writeGossip } from './gossip-codec.js';
@@ -44,6 +44,12 @@ export class GossipPart implements NodePart, Names {
 
   memberOf(name: string): PeerId | undefined {
     return this.byName.get(name);
+  }
+
+  /** What this node holds the member of that name for. */
+  stateOf(name: string): State {
+    const member = this.byName.get(name);
+    return member === undefined ? 'suspect' : this.gossip!.stateOf(member);
   }
 
   /** Everybody by their numbers, members of the ring or not; empty before the cluster has formed. */

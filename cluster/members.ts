@@ -1,11 +1,13 @@
 import { metaKey } from '../storage/key-layout.js';
 import type { RecordStore } from '../storage/record-store.js';
 import type { ClockGuard } from './core/clock-guard.js';
+import type { RingHost } from './core/elastic/ring-register.js';
+import { everybody, type RingState } from './core/elastic/ring-state.js';
 import { type Life, Lives, type Outlived, outlivedBy } from './core/lives.js';
 import {
   type Greeting,
-  type MemberList,
   type Membership,
+  memberOf,
   parseGreeting,
   UNKNOWN_ADDRESS,
 } from './core/membership.js';
@@ -21,16 +23,27 @@ export const SELF: PeerId = 0;
 const NOT_YET = 'it is still finding out which of the seeds it is';
 /** So long a node that starts again waits for members that neither answer nor refuse, ms. */
 const SETTLE_MS = 1000;
-/** The row of this node's own in which the member list is kept. */
+/** Who has left the ring is told so first, and cut off after so long, ms. */
+const FAREWELL_MS = 1000;
+/** Addresses met by one process at most: numbers of peers have 16 bits. */
+const MAX_PEERS = 0x8000;
+/** The row in which the ring is kept, and who is in it. */
 export const MEMBERS_ROW = metaKey('members');
 /** The row with the latest lives of all nodes met. */
 export const LIVES_ROW = metaKey('lives');
 
 export type SavedLives = Readonly<Record<string, Life>>;
 
-/** What the node is told. `up` and `down` come only once the cluster has formed, except that a `down` may be one too many. */
+/**
+ * What the node is told. `up` is of members of the ring only, once the cluster has formed; a `down` may be one too many.
+ */
 export interface MemberEvents {
   formed(topology: Topology): void;
+  ringChanged(topology: Topology): void;
+  /** This node is in the ring no longer. `left`: it was there when it was taken out, and has handed over what it had. */
+  removed(left: boolean): void;
+  /** The peer goes by the ring of that epoch. */
+  sawEpoch(peer: PeerId, epoch: number): void;
   /** A member is connected, has formed the cluster itself, and may be asked things. */
   up(peer: PeerId): void;
   down(peer: PeerId): void;
@@ -38,8 +51,8 @@ export interface MemberEvents {
   outlived(by: Outlived): void;
 }
 
-/** Meets the other nodes: who is let in, by which number it goes, and when all together are a cluster. */
-export class Members {
+/** Meets the other nodes: who is let in, by which number it goes, when all together are a cluster, and who is in it. */
+export class Members implements RingHost {
   private readonly peerOfAddress = new Map<string, PeerId>();
   private readonly greetings: (Greeting | undefined)[] = [];
   /** Peers for which the cluster has formed, by their word over the connection we have. The others cannot answer yet. */
@@ -49,14 +62,25 @@ export class Members {
   private awaited: Set<string> | undefined;
   private settledAt = 0;
   private nextPeer: PeerId = SELF + 1;
+  private readonly addressOfPeer: string[] = [];
   private readonly lives: Lives;
+  private topology: Topology | undefined;
+  /** The ring on the disk, or on its way there: it may be newer than the one in use. */
+  private kept: RingState | undefined;
+  private now = 0;
+  /** Who is in the ring no longer, and when it is cut off. */
+  private readonly farewells = new Map<PeerId, number>();
 
   constructor(
     private readonly membership: Membership,
     private readonly transport: Transport,
     private readonly store: RecordStore,
     private readonly log: Log,
-    private readonly ring: { readonly replicas: number; readonly vnodes: number; readonly sloppy: boolean },
+    private readonly options: {
+      readonly replicas: number;
+      readonly vnodes: number;
+      readonly sloppy: boolean;
+    },
     savedLives: SavedLives | undefined,
     private readonly clocks: ClockGuard,
     private readonly events: MemberEvents,
@@ -84,19 +108,127 @@ export class Members {
     return this.membership.missing;
   }
 
+  // --- the ring (`RingHost`) ---
+
+  get ring(): RingState | undefined {
+    return this.membership.ring;
+  }
+
+  get ownName(): string {
+    return this.membership.ownName;
+  }
+
+  peerOf(name: string): PeerId | undefined {
+    return this.peerOfAddress.get(name);
+  }
+
+  nameOf(peer: PeerId): string | undefined {
+    return this.addressOfPeer[peer];
+  }
+
+  keepRing(ring: RingState): number {
+    this.kept = ring;
+    return this.store.putSynced(MEMBERS_ROW, this.rowOf(ring));
+  }
+
+  useRing(ring: RingState): void {
+    const { membership } = this;
+    const before = membership.ring;
+    membership.adopt(ring);
+    if (!membership.inRing) return this.leave(before);
+    if (before === undefined) this.await(this.now);
+    else if (this.ready) this.changeTopology(this.topology!);
+    this.tellAll();
+    this.reconsider();
+    this.settleIfComplete();
+  }
+
+  /** Whether the peer is in the ring. Others are talked to only about getting into it. */
+  isMember(peer: PeerId): boolean {
+    return this.membership.has(this.addressOfPeer[peer]);
+  }
+
+  /** Nodes that are connected, and want to be members. */
+  get applicants(): readonly Member[] {
+    return this.addressOfPeer.flatMap((_, peer) =>
+      this.transport.isUp(peer) && !this.isMember(peer) && this.greetings[peer]?.epoch === 0
+        ? memberOf(this.greetings[peer])
+        : [],
+    );
+  }
+
+  /** Connected peers, one of which can take this node into its cluster. */
+  get hosts(): readonly PeerId[] {
+    return this.membership.hosts.filter((name) => this.isConnected(name)).map((name) => this.peerAt(name));
+  }
+
+  private changeTopology(before: Topology): void {
+    this.topology = this.newTopology(before);
+    for (const address of namesOf(before.ring)) {
+      if (this.membership.has(address)) continue;
+      this.transport.forget(address);
+      this.farewells.set(this.peerAt(address), this.now + FAREWELL_MS);
+    }
+    this.events.ringChanged(this.topology);
+    for (const peer of this.topology.peers)
+      if (before.inRing[peer] !== 1 && this.serving[peer]) this.events.up(peer);
+  }
+
+  private leave(before: RingState | undefined): void {
+    const left = before?.phase === 'clearing' && before.current.every(({ name }) => name !== this.ownName);
+    this.log.error(
+      { ring: this.ring!.epoch },
+      left
+        ? 'this node has left the cluster; to join one again it needs an empty data folder'
+        : 'this node was taken out of the cluster; to join again it needs an empty data folder',
+    );
+    for (const address of namesOf(before ?? this.ring!)) this.transport.forget(address);
+    this.events.removed(left);
+  }
+
+  private newTopology(before?: Topology): Topology {
+    const { membership } = this;
+    for (const { name } of membership.members) this.peerAt(name);
+    const faces = new Map(membership.members.map((member) => [member.name, member]));
+    const all = this.addressOfPeer.map(
+      (address, peer) => faces.get(address) ?? this.strangerAt(peer) ?? before!.members[peer],
+    );
+    const { replicas, vnodes, sloppy } = this.options;
+    return new Topology(all, SELF, replicas, vnodes, sloppy, membership.ring!, before);
+  }
+
+  /** The member that the peer would be, as it says. */
+  strangerAt(peer: PeerId): Member | undefined {
+    const greeting = this.greetings[peer];
+    return greeting && memberOf(greeting);
+  }
+
+  private rowOf(ring: RingState): Buffer {
+    return Buffer.from(JSON.stringify(this.membership.saved(ring)));
+  }
+
   /**
    * A node that starts again knows who the members are, not who of them lives. It serves once it has met all, or tried in vain: else it
    * would take for dead whom it has only not met yet, stand in for them, and write without what they know.
    */
   start(elapsedMs: number): void {
-    const { members } = this.membership;
-    if (members !== undefined) {
-      const own = this.membership.greeting().busAddress;
-      this.awaited = new Set(members.map(({ busAddress }) => busAddress).filter((one) => one !== own));
-      this.settledAt = elapsedMs + SETTLE_MS;
-    }
+    this.now = elapsedMs;
+    const { ring, inRing } = this.membership;
+    if (ring !== undefined && !inRing) return this.leave(undefined);
+    if (ring !== undefined) this.await(elapsedMs);
     this.reconsider();
     this.settleIfComplete();
+  }
+
+  private await(elapsedMs: number): void {
+    const others = this.membership.known.filter((address) => address !== this.ownName);
+    this.awaited = new Set(others.filter((address) => !this.isConnected(address)));
+    this.settledAt = elapsedMs + SETTLE_MS;
+  }
+
+  private isConnected(address: string): boolean {
+    const peer = this.peerOf(address);
+    return peer !== undefined && this.transport.isUp(peer);
   }
 
   /** It will serve in a moment, whatever happens. */
@@ -106,6 +238,12 @@ export class Members {
 
   /** To be called some times a second. */
   tick(elapsedMs: number): void {
+    this.now = elapsedMs;
+    for (const [peer, due] of this.farewells) {
+      if (elapsedMs < due) continue;
+      this.farewells.delete(peer);
+      if (!this.isMember(peer)) this.transport.drop(peer, 'it is in the ring no longer');
+    }
     if (this.awaited === undefined || elapsedMs < this.settledAt) return;
     this.awaited.clear();
     this.settleIfComplete();
@@ -122,6 +260,7 @@ export class Members {
       this.lives.objection(greeting) ??
       this.clocks.greeted(greeting.busAddress, greeting.clock);
     if (reason !== null) return { accept: false, reason };
+    if (this.nextPeer >= MAX_PEERS) return { accept: false, reason: 'too many addresses were met' };
     const peer = this.peerAt(greeting.busAddress);
     const present = this.greetings[peer];
     if (this.transport.isUp(peer) && present?.nodeId !== nodeId) {
@@ -159,18 +298,27 @@ export class Members {
   private heard(peer: PeerId, greeting: Greeting): void {
     this.met(greeting);
     if (greeting.formed) this.serves(peer);
+    this.compareEpochs(peer, greeting.epoch);
+  }
+
+  /** Who is behind is told the ring, also that it is none of it any more; who only wants to get into it is not. */
+  private compareEpochs(peer: PeerId, epoch: number): void {
+    if (epoch > 0 || this.isMember(peer)) this.events.sawEpoch(peer, epoch);
+    if (this.ready && epoch > 0 && epoch < this.ring!.epoch && !this.isMember(peer))
+      this.farewells.set(peer, this.now + FAREWELL_MS);
   }
 
   /** For the peer the cluster has formed: it says so, or it sends what nobody sends before. */
   serves(peer: PeerId): void {
     if (this.serving[peer]) return;
     this.serving[peer] = true;
-    if (this.ready) this.events.up(peer);
+    if (this.ready && this.isMember(peer)) this.events.up(peer);
   }
 
   private met(greeting: Greeting): void {
     const changed = this.membership.met(greeting);
-    if (changed && this.membership.members !== undefined) this.save(this.membership.members);
+    if (changed && this.ring !== undefined)
+      this.store.putRow(MEMBERS_ROW, this.rowOf(this.kept ?? this.ring));
     if (changed) this.tellAll();
     this.reconsider();
   }
@@ -208,43 +356,40 @@ export class Members {
 
   /** Forms the cluster once everybody agrees, and keeps dialling whom we know of. */
   private reconsider(): void {
-    if (this.membership.tryToForm()) {
-      this.save(this.membership.members!);
+    const { membership } = this;
+    // Otherwise it was alone, and has got its name.
+    if (membership.tryToForm() || (membership.ring !== undefined && !this.ready && !this.settling)) {
+      this.keepRing(membership.ring!);
       this.tellAll();
       this.formed();
     }
-    const own = this.ready || this.settling ? this.membership.greeting().busAddress : undefined;
-    for (const address of this.membership.known) if (address !== own) this.transport.connect(address);
+    const own = this.ring === undefined ? undefined : this.ownName;
+    for (const address of membership.known) if (address !== own) this.transport.connect(address);
   }
 
   private formed(): void {
-    const own = this.membership.greeting().busAddress;
-    this.peerOfAddress.set(own, SELF);
-    const members: Member[] = [];
-    for (const member of this.membership.members!) members[this.peerAt(member.busAddress)] = member;
-    const { replicas, vnodes, sloppy } = this.ring;
-    const topology = new Topology(members, SELF, replicas, vnodes, sloppy);
+    this.number(this.ownName, SELF);
+    this.topology = this.newTopology();
     this.ready = true;
-    this.events.formed(topology);
-    for (const member of members.keys()) if (this.serving[member]) this.events.up(member);
-    if (members.length > 1) {
-      const addresses = members.map((member) => member.busAddress);
-      this.log.info({ members: addresses, replicas: topology.n }, 'cluster formed');
-    }
+    for (const address of this.membership.strays) this.transport.forget(address);
+    this.events.formed(this.topology);
+    for (const peer of this.topology.peers) if (this.serving[peer]) this.events.up(peer);
+    if (this.topology.alone) return;
+    this.log.info({ members: this.membership.known, replicas: this.topology.n }, 'cluster formed');
   }
 
   private peerAt(address: string): PeerId {
     let peer = this.peerOfAddress.get(address);
     if (peer === undefined) {
       peer = this.nextPeer++;
-      this.peerOfAddress.set(address, peer);
+      this.number(address, peer);
     }
     return peer;
   }
 
-  private save(members: readonly Member[]): void {
-    const list: MemberList = { members };
-    this.store.putRow(MEMBERS_ROW, Buffer.from(JSON.stringify(list)));
+  private number(address: string, peer: PeerId): void {
+    this.peerOfAddress.set(address, peer);
+    this.addressOfPeer[peer] = address;
   }
 
   private tellAll(): void {
@@ -259,4 +404,8 @@ export class Members {
     out.latin1(JSON.stringify(this.membership.greeting()));
     out.end();
   }
+}
+
+function namesOf(ring: RingState): string[] {
+  return everybody(ring).map(({ name }) => name);
 }

@@ -39,6 +39,8 @@ export interface NodeOptions extends CoordinatorOptions {
   readonly clocks: ClockGuard;
   /** See `MemberEvents`. */
   readonly outlived: (by: Outlived) => void;
+  readonly removed: (left: boolean) => void;
+  readonly sawEpoch: (peer: PeerId, epoch: number) => void;
 }
 
 const TOO_LATE = 'NOQUORUM the write came to its coordinator too late; it was not applied';
@@ -58,7 +60,7 @@ export class Node {
   readonly replica: Replica;
   readonly forwarder: Forwarder;
   readonly admission: Admission;
-  private readonly members: Members;
+  readonly members: Members;
   private topologyNow: Topology | undefined;
   private readonly calls: Calls;
   private readonly reader = new FrameReader();
@@ -68,6 +70,7 @@ export class Node {
   private timer: unknown;
   private lookTimer: unknown;
   private stopped = false;
+  private isRemoved = false;
   private tickedAt = 0;
 
   constructor(
@@ -123,6 +126,9 @@ export class Node {
       {
         outlived: options.outlived,
         formed: (topology) => this.formed(topology),
+        ringChanged: (topology) => this.ringChanged(topology),
+        removed: (left) => this.removed(left),
+        sawEpoch: options.sawEpoch,
         up: (peer) => this.memberUp(peer),
         down: (peer) => this.memberDown(peer),
       },
@@ -161,7 +167,7 @@ export class Node {
   }
 
   get ready(): boolean {
-    return this.topologyNow !== undefined;
+    return this.topologyNow !== undefined && !this.isRemoved;
   }
 
   /** It starts again, and is ready in a moment: see `Members.start`. */
@@ -235,7 +241,9 @@ export class Node {
     const body = this.reader.reset(buffer, start, end);
     const type = body.u8();
     if (type === Message.News) return this.members.onNews(peer, body);
-    if (!this.ready) return this.decline(peer, type, body);
+    const part = this.partOf[type];
+    if (part?.beforeRing) return part.onMessage(type, peer, body);
+    if (!this.ready || !this.members.isMember(peer)) return this.decline(peer, type, body);
     switch (type) {
       case Message.Write:
         return this.replica.onWrite(peer, body);
@@ -337,8 +345,13 @@ export class Node {
     for (const part of this.parts) part.formed?.();
   }
 
+  private removed(left: boolean): void {
+    this.isRemoved = true;
+    this.options.removed(left);
+  }
+
   /** The ring is another from now on. Who is in it no longer is gone. */
-  ringChanged(topology: Topology): void {
+  private ringChanged(topology: Topology): void {
     const before = this.topology;
     this.topologyNow = topology;
     for (const part of this.parts) part.ringChanged?.(topology, before);
@@ -406,8 +419,8 @@ export class Node {
       this.coordinator.groups.sendAhead(this.scratch);
       this.forwarder.tick(elapsed);
       this.replica.expire(elapsed - 2 * this.options.requestTimeout());
-      for (const part of this.parts) part.tick?.(now, elapsed);
     }
+    for (const part of this.parts) if (this.ready || part.beforeRing) part.tick?.(now, elapsed);
     this.calls.expire(elapsed);
     this.timer = this.clock.setTimer(TICK_MS, this.tick);
   };

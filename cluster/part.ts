@@ -12,6 +12,8 @@ export const TICK_MS = 50;
 export interface NodePart {
   /** The message types that are its own. */
   readonly messages: readonly number[];
+  /** It has its messages and its time also before there is a ring, and hears from nodes that are not in it. */
+  readonly beforeRing?: boolean;
   /** False: the message is garbled; the connection is closed. */
   onMessage(type: number, peer: PeerId, body: FrameReader): boolean;
   /** The cluster has formed, or is known from the disk: from now on there is a topology, and messages come. */

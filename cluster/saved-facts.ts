@@ -1,7 +1,8 @@
 import type { Done, StorageEngine } from '../storage/engine.js';
 import { metaKey } from '../storage/key-layout.js';
 import type { SavedSummaries } from '../storage/summaries.js';
-import type { MemberList } from './core/membership.js';
+import { RING_VOTES_ROW, readVotes, type Votes } from './core/elastic/ring-acceptor.js';
+import { parseSavedRing, type SavedRing } from './core/membership.js';
 import { readRegisters, type SavedRegisters } from './core/register/register-rows.js';
 import { FLUSH_ROW } from './keyspace.js';
 import { LIVES_ROW, MEMBERS_ROW, type SavedLives } from './members.js';
@@ -14,7 +15,9 @@ const TREES_ROW = metaKey('trees');
 export interface SavedFacts {
   readonly clock: number;
   readonly marks: readonly number[] | undefined;
-  readonly members: MemberList | undefined;
+  readonly ring: SavedRing | undefined;
+  /** undefined: what this node promised about the next ring is not remembered. */
+  readonly ringVotes: Votes | undefined;
   readonly lives: SavedLives | undefined;
   readonly registers: SavedRegisters;
   /** Only after a clean stop. */
@@ -26,8 +29,8 @@ export function readFacts(
   engine: StorageEngine,
   done: (error: Error | null, facts: SavedFacts | undefined) => void,
 ): void {
-  const rows = [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, LIVES_ROW, COUNTS_ROW, TREES_ROW];
-  engine.getMany(rows, (error, [clock, marks, members, lives, counts, trees]) => {
+  const rows = [CLOCK_ROW, FLUSH_ROW, MEMBERS_ROW, RING_VOTES_ROW, LIVES_ROW, COUNTS_ROW, TREES_ROW];
+  engine.getMany(rows, (error, [clock, marks, members, votes, lives, counts, trees]) => {
     if (error) return done(error, undefined);
     readRegisters(engine, (failed, registers) => {
       if (registers === undefined) return done(failed, undefined);
@@ -37,7 +40,8 @@ export function readFacts(
       const facts: SavedFacts = {
         clock: clock === undefined ? 0 : clock.readDoubleBE(0),
         marks: parse(marks),
-        members: parse(members),
+        ring: members && parseSavedRing(members.toString()),
+        ringVotes: readVotes(votes),
         lives: parse(lives),
         registers,
         summaries: counts === undefined || trees === undefined ? undefined : { counts, trees },

@@ -149,6 +149,8 @@ async function assemble(
     incarnation: folder.incarnation,
     life: folder.life,
     lostSome: () => folder.outlive({ life: folder.life, incarnation: folder.incarnation }),
+    removed: (left) => exit(left ? 0 : 1),
+    replaces: '',
     outlived: (by) => {
       folder.outlive(by);
       restart(

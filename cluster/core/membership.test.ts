@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Greeting, Membership, parseGreeting } from './membership.js';
+import { firstRing } from './elastic/ring-state.js';
+import { type Greeting, Membership, parseGreeting, parseSavedRing, type SavedRing } from './membership.js';
 
+const SHAPE = { replicas: 3, vnodes: 8 };
 const SEEDS = ['a:1', 'b:1', 'c:1'];
 
-function membershipOf(name: string, seeds: readonly string[], nodeId = name): Membership {
-  const address = `${name}:1`;
-  const own = {
-    nodeId,
+function ownOf(name: string) {
+  return {
+    nodeId: name,
     incarnation: 0,
     life: 0,
     boot: 0,
@@ -16,7 +17,12 @@ function membershipOf(name: string, seeds: readonly string[], nodeId = name): Me
     weight: 1,
     shared: { replicas: 3 },
   };
-  const membership = new Membership(() => own, address, seeds, undefined, { replicas: 3, vnodes: 8 });
+}
+
+function membershipOf(name: string, seeds: readonly string[], nodeId = name, saved?: SavedRing): Membership {
+  const address = `${name}:1`;
+  const own = { ...ownOf(name), nodeId };
+  const membership = new Membership(() => own, address, seeds, saved, SHAPE);
   for (const seed of seeds) {
     if (seed === address) membership.learnOwnAddress(seed);
     membership.tried(seed);
@@ -51,7 +57,7 @@ describe('a cluster forms', () => {
       expect(sent(one).formed).toBe(false);
       expect(one.tryToForm()).toBe(true);
       expect(sent(one).formed).toBe(true);
-      expect(one.members!.map((member) => member.busAddress)).toEqual(SEEDS);
+      expect(one.ring!.current.map((member) => member.busAddress)).toEqual(SEEDS);
     }
   });
 
@@ -72,29 +78,116 @@ describe('a cluster forms', () => {
     a.met(sent(membershipOf('b', ['b:1'], 'the lost b')));
     meet(a, membershipOf('b', SEEDS), membershipOf('c', SEEDS));
     expect(a.tryToForm()).toBe(true);
-    expect(a.members!.map((member) => member.nodeId)).toEqual(['a', 'b', 'c']);
+    expect(a.ring!.current.map((member) => member.nodeId)).toEqual(['a', 'b', 'c']);
+  });
+});
+
+/** What a cluster that has formed of these goes by, seen from each. */
+function formedOf(...names: string[]): Membership[] {
+  const seeds = names.map((name) => `${name}:1`);
+  const all = names.map((name) => membershipOf(name, seeds));
+  meet(...all);
+  for (const one of all) expect(one.tryToForm()).toBe(true);
+  return all;
+}
+
+describe('a cluster that has formed', () => {
+  it('goes by the same first ring and the same name everywhere', () => {
+    const [a, b] = formedOf('a', 'b', 'c');
+    expect(a.ring).toEqual(b.ring);
+    expect(a.ring).toMatchObject({ epoch: 1, phase: 'stable' });
+    expect(sent(a)).toMatchObject({ epoch: 1, cluster: sent(b).cluster });
   });
 
-  it('with the same tokens on all nodes, also after one comes back with another identity, rack and weight', () => {
-    const all = ['a', 'b', 'c'].map((name) => membershipOf(name, SEEDS));
-    meet(...all);
-    for (const one of all) one.tryToForm();
-    const [a, b] = all;
-    const places = (one: Membership) =>
-      one.members!.map(({ name, tokens, rack, weight }) => ({ name, tokens, rack, weight }));
-    const before = places(a);
-    expect(places(b)).toEqual(before);
-    a.met({ ...sent(b), nodeId: 'b again', rack: 'r', weight: 2 });
-    expect(a.members![1].nodeId).toBe('b again');
-    expect(places(a)).toEqual(before);
+  it('lets a node in that belongs to none yet, and does not take it for a member', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    const d = membershipOf('d', ['a:1']);
+    expect(a.objection(sent(d))).toBe(null);
+    a.letIn(sent(d));
+    a.met(sent(d));
+    expect(a.known).toEqual(SEEDS);
+    expect(a.has('d:1')).toBe(false);
   });
 
-  it('and knows the members of an old folder by the tokens they had', () => {
-    const a = membershipOf('a', SEEDS);
-    meet(a, membershipOf('b', SEEDS), membershipOf('c', SEEDS));
-    a.tryToForm();
-    const saved = JSON.parse(JSON.stringify({ members: a.members!.map(({ tokens, ...old }) => old) }));
-    const again = new Membership(() => sent(a), 'a:1', SEEDS, saved, { replicas: 3, vnodes: 8 });
-    expect(again.members!.map(({ tokens }) => tokens)).toEqual(SEEDS);
+  it('refuses who belongs to another, and who is set up differently', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    const [x] = formedOf('x', 'y');
+    expect(a.objection(sent(x))).toBe('x:1 belongs to another cluster than a:1');
+    expect(a.objection({ ...sent(membershipOf('d', ['a:1'])), shared: { replicas: 5 } })).toMatch(
+      'setting replicas must be the same on all nodes: it is 3 here and 5 there',
+    );
+  });
+
+  it('is what a node looks for that has met it and is not in it: it forms none of its own', () => {
+    const [a, b] = formedOf('a', 'b', 'c');
+    const d = membershipOf('d', ['a:1', 'b:1']);
+    for (const one of [a, b]) d.met(sent(one));
+    expect(d.tryToForm()).toBe(false);
+    expect(d.hosts).toEqual(['a:1', 'b:1']);
+    d.adopt({ ...firstRing([...a.ring!.current, { ...a.ring!.current[0], name: 'd:1' }]), epoch: 2 });
+    expect(d.hosts).toEqual([]);
+    expect(sent(d)).toMatchObject({ epoch: 2, cluster: sent(a).cluster, formed: false });
+  });
+
+  it('of which a node has lost its disk does not form anew for it, once its ring has changed', () => {
+    const all = formedOf('a', 'b', 'c');
+    for (const one of all) one.adopt({ ...one.ring!, epoch: 3 });
+    const lost = membershipOf('c', SEEDS, 'another');
+    for (const one of all.slice(0, 2)) lost.met(sent(one));
+    expect(lost.tryToForm()).toBe(false);
+    expect(lost.hosts).toEqual([]);
+  });
+
+  it('knows whose disk was lost: the name stays, and in the ring nothing changes', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    const before = a.ring;
+    const another = { ...sent(membershipOf('b', SEEDS, 'another')), rack: 'r', weight: 2 };
+    expect(a.met(another)).toBe(true);
+    const old = before!.current[1];
+    expect(a.members[1]).toEqual({ ...old, nodeId: 'another' });
+    expect(a.ring).toBe(before);
+  });
+});
+
+describe('what is kept of it', () => {
+  function kept(one: Membership): SavedRing {
+    return parseSavedRing(JSON.stringify(one.saved(one.ring!)));
+  }
+
+  it('is enough to go on without having met anybody', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    a.met(sent(membershipOf('b', SEEDS, 'another')));
+    const again = membershipOf('a', [], 'a', kept(a));
+    expect(again.ring).toEqual(a.ring);
+    expect(again.members).toEqual(a.members);
+    expect(sent(again)).toMatchObject({ busAddress: 'a:1', epoch: 1, cluster: sent(a).cluster });
+  });
+
+  it('names the node that took over the name of one whose disk was lost', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    const lost = membershipOf('c', SEEDS, 'another');
+    lost.adopt(a.ring!);
+    expect(membershipOf('c', [], 'another', kept(lost)).ownName).toBe('c:1');
+  });
+
+  it('may be a list of members, from before there were rings', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    const members = a.ring!.current.map(({ tokens, ...member }) => member);
+    const read = parseSavedRing(JSON.stringify({ members }));
+    // Then their names were what tokens are made from.
+    expect(read.ring.current.map(({ tokens }) => tokens)).toEqual(SEEDS);
+    expect(read.ring).toMatchObject({ epoch: 1, phase: 'stable' });
+    expect(read.cluster).toBe(sent(a).cluster);
+  });
+
+  it('is the ring of a node that was alone: with seeds it goes on under the name by which others reach it', () => {
+    const alone = new Membership(() => ownOf('a'), '0.0.0.0:0', [], undefined, SHAPE);
+    expect(alone.tryToForm()).toBe(true);
+    const again = new Membership(() => ownOf('a'), '0.0.0.0:1', ['a:1'], kept(alone), SHAPE);
+    expect(again.ring).toBe(undefined);
+    again.learnOwnAddress('a:1');
+    expect(again.ring!.current.map(({ name }) => name)).toEqual(['a:1']);
+    expect(again.ring!.epoch).toBe(2);
+    expect(sent(again)).toMatchObject({ formed: true, busAddress: 'a:1', cluster: sent(alone).cluster });
   });
 });

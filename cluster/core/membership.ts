@@ -1,3 +1,6 @@
+import { fnv1a } from '../../storage/writers.js';
+import { ringOf } from './elastic/ring-json.js';
+import { everybody, firstRing, type RingState } from './elastic/ring-state.js';
 import type { RingShape } from './ring-homes.js';
 import { seatAll } from './ring-seats.js';
 import { isWeight } from './ring-tokens.js';
@@ -18,25 +21,37 @@ export interface Greeting {
   readonly weight: number;
   /** What must be equal in the whole cluster. */
   readonly shared: Readonly<Record<string, string | number>>;
-  /** Bus addresses of all members this node knows of, sorted. */
+  /** Bus addresses of all members this node knows of, sorted; of those in the ring, once there is one. */
   readonly addresses: readonly string[];
   /** For this node the cluster has formed: it answers requests from now on. Before, it cannot. */
   readonly formed: boolean;
+  /** Of the ring it goes by; 0: of none yet. */
+  readonly epoch: number;
+  /** Which cluster that is: made of the names in its first ring; '' while there is none. */
+  readonly cluster: string;
 }
 
 /** In the greeting of a node that does not know yet by which of the seeds it goes. */
 export const UNKNOWN_ADDRESS = '';
 
-/** The cluster is this. Kept on disk: a restart needs nobody to know it. */
-export interface MemberList {
+/** What is kept on disk of the cluster: a restart needs nobody to know it. */
+export interface SavedRing {
+  readonly ring: RingState;
+  /** See `Greeting`. */
+  readonly cluster: string;
+  /** Everybody in the ring as last met: a disk may have been lost since it was decided. */
   readonly members: readonly Member[];
 }
 
+/** The bus port of a node that was started without seeds: it does not listen. */
+const NO_PORT = /:0$/;
+
 /**
- * How a static cluster comes together: the addresses given as seeds and those that the others were given are one list; once
- * every address has been reached and every node behind them has the same list, it is the cluster, and stays it.
+ * How a cluster comes together, and who is in it. The first one is static: the addresses given as seeds and those that the others were given
+ * are one list; once every address has been reached and every node behind them has the same list, it is the cluster, with the ring of epoch
+ * 1. From then on only the register of the ring changes it (`elastic/ring-register.ts`); who comes later applies for membership.
  *
- * Promise: no node serves before all agree on who is a member, so no two nodes ever use different rings.
+ * Promise: no node serves before it knows a ring with itself in it, and of each epoch there is one ring.
  */
 export class Membership {
   private readonly addresses = new Set<string>();
@@ -44,37 +59,84 @@ export class Membership {
   private ownAddress: string | undefined;
   /** Seeds whose first dialling has not ended: one of them may be this node itself. */
   private readonly untried: Set<string>;
-  private formed: Member[] | undefined;
-  /** It knows the members from a life before, and has not tried all of them yet. */
-  private settling: boolean;
+  private ringNow: RingState | undefined;
+  private clusterName = '';
+  /** Everybody in the ring as last met, by name. */
+  private readonly faces = new Map<string, Member>();
+  /** It knows the ring from a life before, or was told it, and has not tried all members yet. */
+  private settling = false;
+  /** The ring of a node that was alone, and is to be reached by others from now on: it gets the name by which they know it. */
+  private nameless: SavedRing | undefined;
 
   constructor(
-    private readonly own: () => Omit<Greeting, 'addresses' | 'busAddress' | 'formed'>,
+    private readonly own: () => Omit<Greeting, 'addresses' | 'busAddress' | 'formed' | 'epoch' | 'cluster'>,
     /** How others reach this node, should no seed turn out to be it. */
     private readonly announced: string,
     seeds: readonly string[],
-    saved: MemberList | undefined,
+    saved: SavedRing | undefined,
     private readonly shape: RingShape,
   ) {
+    const wasUnreachable = saved?.members.every(({ name }) => NO_PORT.test(name));
+    if (wasUnreachable && seeds.length > 0) this.nameless = saved;
     for (const seed of seeds) this.addresses.add(seed);
-    this.untried = new Set(saved === undefined ? seeds : []);
-    this.settling = saved !== undefined;
+    this.untried = new Set(saved === undefined || this.nameless !== undefined ? seeds : []);
     if (seeds.length === 0) this.learnOwnAddress(announced);
-    if (saved === undefined) return;
-    // Folders of before members had tokens of their own: then their names were what tokens are made from.
-    this.formed = saved.members.map((member) => ({ ...member, tokens: member.tokens ?? member.name }));
-    for (const member of saved.members) this.addresses.add(member.busAddress);
-    this.ownAddress = saved.members.find((member) => member.nodeId === own().nodeId)?.busAddress;
+    if (saved === undefined || this.nameless !== undefined) return;
+    this.ringNow = saved.ring;
+    this.clusterName = saved.cluster;
+    this.settling = true;
+    for (const member of saved.members) this.faces.set(member.name, member);
+    this.ownAddress = saved.members.find((member) => member.nodeId === own().nodeId)?.name;
   }
 
   /** Everybody to keep a connection with. */
   get known(): readonly string[] {
-    return [...this.addresses];
+    return this.ringNow === undefined ? [...this.addresses] : namesOf(this.ringNow);
   }
 
-  /** The members, once the cluster has formed. */
-  get members(): readonly Member[] | undefined {
-    return this.formed;
+  /** Who is in the cluster, once it has formed. */
+  get ring(): RingState | undefined {
+    return this.ringNow;
+  }
+
+  /** The name by which this node goes in the ring. */
+  get ownName(): string {
+    return this.ownAddress ?? this.announced;
+  }
+
+  get inRing(): boolean {
+    return this.has(this.ownName);
+  }
+
+  /** Whether the ring has a member of that name. */
+  has(name: string): boolean {
+    return this.faces.has(name);
+  }
+
+  /** Everybody in the ring as last met. */
+  get members(): readonly Member[] {
+    return [...this.faces.values()].map((member) => this.faceOf(member));
+  }
+
+  /** Seeds that are not in the ring. */
+  get strays(): readonly string[] {
+    return [...this.addresses].filter((address) => !this.has(address));
+  }
+
+  /** To be kept on the disk with this ring, which may be newer than the one in use. */
+  saved(ring: RingState): SavedRing {
+    const members = everybody(ring).map((member) => this.faceOf(this.faces.get(member.name) ?? member));
+    return { ring, cluster: this.clusterName || nameOfCluster(ring), members };
+  }
+
+  /** It goes by this ring from now on. */
+  adopt(ring: RingState): void {
+    if (this.ringNow === undefined) this.settling = true;
+    this.ringNow = ring;
+    this.clusterName ||= nameOfCluster(ring);
+    const members = everybody(ring).map((member) => this.faces.get(member.name) ?? member);
+    this.faces.clear();
+    for (const member of members) this.faces.set(member.name, member);
   }
 
   /** It has met all members that it could. */
@@ -85,17 +147,26 @@ export class Membership {
   /** Addresses that have not been reached yet, for the log and for clients' errors. */
   get missing(): readonly string[] {
     const reached = new Set([...this.greetings.values()].map((greeting) => greeting.busAddress));
-    return [...this.addresses]
-      .filter((address) => address !== this.ownAddress && !reached.has(address))
+    return this.known.filter((address) => address !== this.ownAddress && !reached.has(address)).sort();
+  }
+
+  /** Members of a cluster that has formed without this node, while it belongs to none: one of them can take it in. */
+  get hosts(): readonly string[] {
+    if (this.ringNow !== undefined || !this.knowsItself) return [];
+    return [...this.greetings.values()]
+      .filter(({ formed, addresses }) => formed && !addresses.includes(this.ownName))
+      .map(({ busAddress }) => busAddress)
       .sort();
   }
 
   greeting(): Greeting {
     return {
       ...this.own(),
-      busAddress: this.knowsItself ? (this.ownAddress ?? this.announced) : UNKNOWN_ADDRESS,
-      addresses: [...this.addresses].sort(),
-      formed: this.formed !== undefined && !this.settling,
+      busAddress: this.knowsItself ? this.ownName : UNKNOWN_ADDRESS,
+      addresses: [...this.known].sort(),
+      formed: this.ringNow !== undefined && !this.settling,
+      epoch: this.ringNow?.epoch ?? 0,
+      cluster: this.clusterName,
     };
   }
 
@@ -109,13 +180,16 @@ export class Membership {
 
   /** Dialling this address has ended, however. True when this node knows itself since then. */
   tried(address: string): boolean {
-    return this.untried.delete(address) && this.knowsItself;
+    const isNews = this.untried.delete(address) && this.knowsItself;
+    this.nameAlone();
+    return isNews;
   }
 
   /** Dialling this address reached ourselves. */
   learnOwnAddress(address: string): void {
     this.ownAddress = address;
     this.addresses.add(address);
+    this.nameAlone();
   }
 
   /** Why a node cannot be talked to; null when it can. */
@@ -126,34 +200,33 @@ export class Membership {
       if (theirs !== value)
         return `setting ${name} must be the same on all nodes: it is ${value} here and ${theirs} there`;
     }
-    if (this.formed === undefined) return null;
-    const place = this.formed.find((member) => member.busAddress === greeting.busAddress);
-    if (place !== undefined) return null;
-    const list = this.formed.map((member) => member.busAddress).join(', ');
-    return `${greeting.busAddress} is not a member: this cluster has formed of ${list}`;
+    if (this.clusterName === '' || greeting.cluster === '' || this.clusterName === greeting.cluster)
+      return null;
+    return `${greeting.busAddress} belongs to another cluster than ${this.ownName}`;
   }
 
   /** A node is let in: its address belongs to the list from now on, whatever becomes of the connection. */
   letIn(greeting: Greeting): void {
-    if (this.formed === undefined) this.addresses.add(greeting.busAddress);
+    if (this.ringNow === undefined) this.addresses.add(greeting.busAddress);
   }
 
-  /** A node that has been met, or has news. True when our own greeting has changed by it. */
+  /** A node that has been met, or has news. True when our own greeting, or what is kept on the disk, has changed by it. */
   met(greeting: Greeting): boolean {
     this.forgetPredecessor(greeting);
     this.greetings.set(greeting.nodeId, greeting);
-    if (this.formed !== undefined) return this.replaceIdentity(greeting);
+    if (this.ringNow !== undefined) return this.replaceIdentity(greeting);
+    // From now on it is to belong to that one.
+    if (greeting.cluster !== '') this.clusterName = greeting.cluster;
     const before = this.addresses.size;
     this.addresses.add(greeting.busAddress);
     for (const address of greeting.addresses) this.addresses.add(address);
     return this.addresses.size > before;
   }
 
-  /** Forms the cluster if all is known and agreed. True when it has just been formed. */
+  /** Forms the first cluster if all is known and agreed. True when it has just been formed. */
   tryToForm(): boolean {
-    if (this.formed !== undefined) return false;
-    const mine = this.greeting();
-    if (!this.addresses.has(mine.busAddress)) {
+    if (this.ringNow !== undefined) return false;
+    if (!this.addresses.has(this.greeting().busAddress)) {
       // Everybody was reached and none was us: we are one more.
       if (this.missing.length > 0) return false;
       this.learnOwnAddress(this.announced);
@@ -164,9 +237,29 @@ export class Membership {
       this.addresses.has(one.busAddress),
     );
     const list = this.greeting().addresses.join();
-    if (all.some((one) => one.addresses.join() !== list)) return false;
-    this.formed = seatAll(all.map(memberOf), this.shape);
+    if (all.some((one) => one.addresses.join() !== list || one.epoch > 1)) return false;
+    this.adopt(firstRing(seatAll(all.map(memberOf), this.shape)));
+    this.settling = false;
     return true;
+  }
+
+  /** A node that was alone knows by now how others reach it: under that name it goes on as the cluster it was. */
+  private nameAlone(): void {
+    if (this.nameless === undefined || !this.knowsItself) return;
+    const { ring, cluster } = this.nameless;
+    this.nameless = undefined;
+    this.ownAddress = this.ownName;
+    const member = memberOf(this.greeting());
+    this.clusterName = cluster;
+    this.adopt({ ...firstRing([member]), epoch: ring.epoch + 1 });
+    this.settling = false;
+  }
+
+  /** This node knows best who it is. */
+  private faceOf(member: Member): Member {
+    if (member.name !== this.ownName) return member;
+    const { nodeId, clientAddress } = this.own();
+    return { ...member, nodeId, clientAddress };
   }
 
   /** Who was at this address before is gone: its word on the members would never change again. */
@@ -175,21 +268,17 @@ export class Membership {
       if (other !== nodeId && greeting.busAddress === busAddress) this.greetings.delete(other);
   }
 
-  /**
-   * A member's address now has another identity: its disk was lost. What places it on the ring stays: nodes that learn of a new rack or
-   * weight at different times would use different rings.
-   */
-  private replaceIdentity(greeting: Greeting): boolean {
-    const at = this.formed!.findIndex((member) => member.busAddress === greeting.busAddress);
-    if (at < 0) return false;
-    const old = this.formed![at];
-    const { tokens, rack, weight } = old;
-    this.formed![at] = { ...memberOf(greeting), tokens, rack, weight };
-    return old.nodeId !== greeting.nodeId;
+  /** A member's address now has another identity: its disk was lost. What places it on the ring stays. */
+  private replaceIdentity({ busAddress, nodeId, clientAddress }: Greeting): boolean {
+    const old = this.faces.get(busAddress);
+    if (old === undefined) return false;
+    this.faces.set(busAddress, { ...old, nodeId, clientAddress });
+    return old.nodeId !== nodeId;
   }
 }
 
-function memberOf(greeting: Greeting): Member {
+/** The member that a node is to be, as it says. */
+export function memberOf(greeting: Greeting): Member {
   return {
     name: greeting.busAddress,
     tokens: greeting.busAddress,
@@ -201,6 +290,29 @@ function memberOf(greeting: Greeting): Member {
   };
 }
 
+/** What was kept on the disk; a list of members from before there were rings is the first ring. */
+export function parseSavedRing(text: string): SavedRing {
+  const { members, ring: kept, cluster } = JSON.parse(text) as Partial<SavedRing>;
+  const named = members!.map((member) => ({ ...member, tokens: member.tokens ?? member.name }));
+  if (kept === undefined) {
+    const ring = firstRing(named);
+    return { ring, cluster: nameOfCluster(ring), members: named };
+  }
+  const ring = ringOf(kept);
+  if (ring === undefined) throw new Error('the ring that was kept makes no sense');
+  return { ring, cluster: cluster!, members: named };
+}
+
+/** The same on all who form it, other than that of any cluster of other nodes. */
+function nameOfCluster(first: RingState): string {
+  const names = namesOf(first).join();
+  return [fnv1a(names), fnv1a(`${names}#`)].map((half) => half.toString(16).padStart(8, '0')).join('');
+}
+
+function namesOf(ring: RingState): string[] {
+  return everybody(ring).map(({ name }) => name);
+}
+
 /** A greeting that another node sent; undefined when it is none. */
 export function parseGreeting(text: string): Greeting | undefined {
   let value: Partial<Greeting> | null;
@@ -210,13 +322,13 @@ export function parseGreeting(text: string): Greeting | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const strings = [value.nodeId, value.busAddress, value.clientAddress, value.rack];
+  const strings = [value.nodeId, value.busAddress, value.clientAddress, value.rack, value.cluster];
   if (strings.some((text) => typeof text !== 'string')) return undefined;
   if (
     [value.incarnation, value.life, value.boot, value.clock].some((number) => !Number.isSafeInteger(number))
   )
     return undefined;
-  if (typeof value.formed !== 'boolean') return undefined;
+  if (typeof value.formed !== 'boolean' || !Number.isSafeInteger(value.epoch)) return undefined;
   if (!isWeight(value.weight)) return undefined;
   if (!Array.isArray(value.addresses) || value.addresses.some((one) => typeof one !== 'string'))
     return undefined;

@@ -65,6 +65,6 @@ describe('while the cluster forms, node by node', () => {
       expect(one.life!.node.coordinator.inFlight).toBe(0);
       seen++;
     }
-    expect(seen).toBeGreaterThan(2);
+    expect(seen).toBeGreaterThan(0);
   });
 });

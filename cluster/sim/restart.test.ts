@@ -65,7 +65,7 @@ it.each([1, 2, 3, 4, 5])('seed %i: a node that starts again knows who lives befo
     world.runUntil(() => {
       seen.push(...others.slice(1).map((other) => uses(restarted, other)));
       return restarted.life?.node.ready === true;
-    }, 200),
+    }, 600),
   ).toBe(true);
   // None was used before all could be.
   expect(seen.slice(-3)).toEqual([true, true, true]);

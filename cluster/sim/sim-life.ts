@@ -83,6 +83,9 @@ export interface ProcessParts {
   readonly incarnation: number;
   readonly life: number;
   readonly outlived: (by: Outlived) => void;
+  readonly removed: (left: boolean) => void;
+  /** The member it is to replace; '': none. */
+  readonly replaces: string;
   readonly lostSome: () => void;
   readonly clock: ProcessClock;
   readonly random: SimRandom;

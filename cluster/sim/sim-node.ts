@@ -52,6 +52,8 @@ export class SimNode {
   /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
   newIncarnations = true;
   incarnation = 0;
+  /** The member that it is to replace when it joins; '': none. */
+  replaces = '';
   /** Counts the starts, as the data folder does. */
   starts = -1;
   private clean = true;
@@ -118,6 +120,8 @@ export class SimNode {
         incarnation: this.incarnation,
         life: this.starts,
         outlived: (by) => this.outlived(by),
+        removed: (left) => this.removed(left),
+        replaces: this.replaces,
         lostSome: () => {
           this.lostSome = true;
         },
@@ -144,6 +148,12 @@ export class SimNode {
     this.starts = Math.max(this.starts, life);
     this.incarnation = Math.max(this.incarnation, incarnation);
     this.restart();
+  }
+
+  /** It is in the ring no longer: the process ends, and nobody starts it again. */
+  private removed(left: boolean): void {
+    this.world.tell(`${this.address} ${left ? 'has left' : 'was taken out of'} the ring`);
+    this.world.queue.after(0, () => this.crash());
   }
 
   /** The process has ended itself, and whoever looks after it starts it again. */

@@ -53,6 +53,7 @@ export class SimWorld {
   calm = true;
   /** Flushes under way, and when the last was over, whatever came of it. */
   readonly flushes = { underWay: 0, lastEnd: -1 };
+  private readonly newNode: (address: string, seeds: readonly string[]) => SimNode;
   private readonly budget: LossBudget;
   private readonly logsMatter: boolean;
   readonly votesMatter: boolean;
@@ -99,11 +100,19 @@ export class SimWorld {
     const log: Log = { info: () => {}, warn: () => {}, error: (_, text) => void this.logged.push(text) };
     const tell = (text: string): void => this.tell(text);
     const votes = new VoteWatch(checker);
-    const all = { queue, random, network, checker, votes, settings: this.settings, seeds, log, tell };
-    seeds.forEach((address, i) => {
-      this.nodes.push(new SimNode(all, address, (i + 1).toString(16).padStart(2, '0').repeat(16)));
-    });
+    const all = { queue, random, network, checker, votes, settings: this.settings, log, tell };
+    this.newNode = (address, seeds) => {
+      const id = (this.nodes.length + 1).toString(16).padStart(2, '0').repeat(16);
+      this.nodes.push(new SimNode({ ...all, seeds }, address, id));
+      return this.nodes.at(-1)!;
+    };
+    for (const address of seeds) this.newNode(address, seeds);
     this.gauges = new Gauges(this.nodes);
+  }
+
+  /** A node more, on an empty disk, that knows of the others; it is yet to be started. */
+  addNode(): SimNode {
+    return this.newNode(`n${this.nodes.length + 1}:1`, [this.nodes[0].address, this.nodes[1].address]);
   }
 
   /** Takes a fact into the hash. */

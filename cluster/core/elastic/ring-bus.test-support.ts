@@ -219,7 +219,7 @@ export class RingBus {
 
   tick(): void {
     this.elapsed += 50;
-    for (const { register } of [...this.nodes.values()]) register.tick(this.elapsed);
+    for (const { register } of [...this.nodes.values()]) register.tick(0, this.elapsed);
   }
 
   /** False: it has not come about in time. */

@@ -1,3 +1,4 @@
+import { isWeight } from '../ring-tokens.js';
 import type { Member } from '../topology.js';
 import type { Phase, RingState } from './ring-state.js';
 
@@ -6,7 +7,6 @@ const PHASES: readonly string[] = ['stable', 'copying', 'joint', 'sealed', 'clea
 export const MAX_MEMBERS = 4096;
 /** Chars of a name, an address or a rack at most. */
 const MAX_TEXT = 512;
-const MAX_WEIGHT = 1024;
 
 /** The ring as it goes over the wire: JSON in UTF-8, a byte per char. */
 export function ringText(ring: RingState): string {
@@ -47,7 +47,7 @@ function isMember(value: unknown): value is Member {
   const { name, tokens, rack, weight, nodeId, busAddress, clientAddress } = value as Partial<Member>;
   const texts = [name, tokens, rack, nodeId, busAddress, clientAddress];
   if (texts.some((text) => typeof text !== 'string' || text.length > MAX_TEXT)) return false;
-  return typeof weight === 'number' && weight > 0 && weight <= MAX_WEIGHT;
+  return isWeight(weight);
 }
 
 /** The same fields in the same order, whoever made it. */

@@ -21,7 +21,8 @@ export interface Remembered {
 }
 
 export interface RingMemoryOptions {
-  readonly ring: () => RingState;
+  /** undefined: there is none yet. */
+  readonly ring: () => RingState | undefined;
   readonly self: () => string;
   readonly acceptor: RingAcceptor;
   /** Asks a voter what it remembers about the vote on that epoch. Returns the number of the question. */
@@ -57,15 +58,23 @@ export class RingMemory {
     return !this.options.acceptor.whole || this.knownEmpty.has(name);
   }
 
+  /** Whoever has just come can answer: in a new cluster all are to vote as soon as all are there. */
+  linkUp(name: string): void {
+    const { acceptor, ask } = this.options;
+    if (this.startedMs === undefined || acceptor.remembers(this.epoch)) return;
+    if (this.others().includes(name)) this.asked.add(ask(name, this.epoch));
+  }
+
   linkDown(name: string): void {
     this.knownEmpty.delete(name);
   }
 
   tick(elapsedMs: number): void {
     this.startedMs ??= elapsedMs;
-    const { acceptor, ring, self, ask } = this.options;
-    if (acceptor.whole || this.isSaving) return;
-    const epoch = ring().epoch + 1;
+    const { acceptor, self, ask } = this.options;
+    const ring = this.options.ring();
+    if (ring === undefined || acceptor.whole || this.isSaving) return;
+    const epoch = ring.epoch + 1;
     if (acceptor.remembers(epoch)) return;
     const isLate = elapsedMs - this.startedMs > WAIT_MS;
     if (epoch !== this.epoch || isLate !== this.inEarnest) {
@@ -76,7 +85,7 @@ export class RingMemory {
       this.askedMs = Number.NEGATIVE_INFINITY;
     }
     const others = this.others();
-    if (others.length === 0 && ring().current[0].name === self()) return this.becomeWhole([]);
+    if (others.length === 0 && ring.current[0].name === self()) return this.becomeWhole([]);
     if (elapsedMs - this.askedMs < ASK_AGAIN_MS) return;
     this.askedMs = elapsedMs;
     for (const name of others) if (!this.told.has(name)) this.asked.add(ask(name, epoch));
@@ -92,7 +101,7 @@ export class RingMemory {
     // Nobody has ever voted for anything together with this node: the cluster is new.
     if (isAll && told.every(({ fresh }) => fresh)) return this.becomeWhole(others);
     if (!this.inEarnest) return;
-    const n = this.options.ring().current.length;
+    const n = this.voters().length;
     const remembering = told.filter(({ whole }) => whole).length;
     if (isAll || remembering >= n - majority(n) + 1) this.takeOver(epoch, told);
   }
@@ -124,11 +133,12 @@ export class RingMemory {
   }
 
   /** The other voters. */
-  private others(): string[] {
+  private others(): readonly string[] {
     const self = this.options.self();
-    return this.options
-      .ring()
-      .current.map(({ name }) => name)
-      .filter((name) => name !== self);
+    return this.voters().filter((name) => name !== self);
+  }
+
+  private voters(): readonly string[] {
+    return (this.options.ring()?.current ?? []).map(({ name }) => name);
   }
 }

@@ -52,7 +52,7 @@ export interface RingRegisterOptions {
  * rings are ever told, so one that skips some epochs is as good.
  */
 export class RingRegister {
-  /** They come also before there is a ring here. */
+  readonly beforeRing = true;
   readonly messages = [
     Message.RingTold,
     Message.RingAsk,
@@ -78,7 +78,7 @@ export class RingRegister {
     this.nextRequest = options.firstRequest;
     this.acceptor = new RingAcceptor(store, saved, (epoch) => this.isVoter(epoch));
     this.memory = new RingMemory({
-      ring: () => host.ring!,
+      ring: () => host.ring,
       self: () => host.ownName,
       acceptor: this.acceptor,
       ask: (name, epoch) => this.askMemory(name, epoch),
@@ -106,11 +106,11 @@ export class RingRegister {
     this.proposals.change(change, this.options.clock.elapsed(), done);
   }
 
-  tick(elapsedMs: number): void {
+  tick(_: number, elapsedMs: number): void {
     const { ring } = this.options.host;
     this.keepLearnt();
-    if (ring === undefined) return;
     this.memory.tick(elapsedMs);
+    if (ring === undefined) return;
     this.proposals.tick(elapsedMs);
     if (ring.phase === 'stable' || elapsedMs - this.comparedMs < COMPARE_MS) return;
     this.comparedMs = elapsedMs;
@@ -119,7 +119,9 @@ export class RingRegister {
 
   linkUp(peer: number): void {
     const name = this.options.host.nameOf(peer);
-    if (name !== undefined) this.proposals.resend(name);
+    if (name === undefined) return;
+    this.memory.linkUp(name);
+    this.proposals.resend(name);
   }
 
   linkDown(peer: number): void {
