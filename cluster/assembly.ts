@@ -15,6 +15,7 @@ import { ChangeFeed } from './core/change-feed/change-feed.js';
 import { ClockGuard } from './core/clock-guard.js';
 import { DamagedRecords } from './core/damaged-records.js';
 import { RingControl } from './core/elastic/ring-control.js';
+import { RingDriver } from './core/elastic/ring-driver.js';
 import { RingJoining } from './core/elastic/ring-joining.js';
 import { RingRegister } from './core/elastic/ring-register.js';
 import { FlushMarks } from './core/flush-marks.js';
@@ -156,6 +157,7 @@ export class Assembly {
   readonly ring: RingRegister;
   readonly control: RingControl;
   readonly joining: RingJoining;
+  readonly driver: RingDriver;
   private isOutlived = false;
 
   constructor(private readonly world: Surroundings) {
@@ -265,6 +267,12 @@ export class Assembly {
       tell: (peer) => this.ring.sawEpoch(peer, 0),
     });
     this.node.addPart(this.joining);
+    this.driver = new RingDriver({
+      topology,
+      views: () => this.gossip.views(),
+      change: (change, done) => this.ring.change(change, done),
+    });
+    this.node.addPart(this.driver);
     this.gossip = new GossipPart({
       transport,
       clock,
