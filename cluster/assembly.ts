@@ -37,6 +37,7 @@ import { digestA, digestB } from './core/version.js';
 import type { Clock, Log, Random } from './environment.js';
 import { GossipPart } from './gossip-part.js';
 import { ClusterKeyspace } from './keyspace.js';
+import { LOAD_QUERY, Loads } from './loads.js';
 import { Node } from './node.js';
 import { type SavedFacts, writeFacts } from './saved-facts.js';
 import type { Transport } from './transport.js';
@@ -151,6 +152,7 @@ export class Assembly {
   readonly damaged: DamagedRecords;
   readonly repair: AntiEntropy;
   readonly keyspace: ClusterKeyspace;
+  readonly loads: Loads;
   readonly registers: Registers;
   readonly memory: RegisterMemory;
   readonly changes: ChangeFeed;
@@ -380,13 +382,17 @@ export class Assembly {
       (run) => this.recounter.whenCounted(run),
     );
     this.node.addPart(this.keyspace);
+    this.loads = new Loads(this.node, this.counts, engine, databases);
   }
 
   /** Starts talking. `forwarded` runs a command that another node sent here to be coordinated. */
   start(forwarded: CallHandlers['forwarded']): void {
     this.node.start({
       forwarded,
-      query: (kind, payload, reply) => this.keyspace.answer(kind, payload, reply),
+      query: (kind, payload, reply) => {
+        if (kind === LOAD_QUERY) this.loads.answer(reply);
+        else this.keyspace.answer(kind, payload, reply);
+      },
     });
     this.sweeper.start();
   }

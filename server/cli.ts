@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { SETTINGS, type SettingRow } from './config/table.js';
+import { addOperatorCommands } from './operator/commands.js';
 import { VERSION } from './version.js';
 
 export interface Actions {
@@ -23,7 +24,15 @@ export function commandLine(actions: Actions): Command {
     actions.server(flagsOf(options)),
   );
 
-  const own = new Set(['port', 'dir', 'seeds', 'bus-port', 'node-id', 'config']);
+  const replaces = new Set(['replace']);
+  addSettings(
+    program
+      .command('replace <node>')
+      .description('run a node that takes the place of a dead one: as server, with --replace <node>'),
+    replaces,
+  ).action((node: string, options) => actions.server({ ...flagsOf(options), replace: node }));
+
+  const own = new Set(['port', 'dir', 'seeds', 'bus-port', 'node-id', 'config', 'replace']);
   const cluster = program
     .command('cluster')
     .description('run a whole cluster on this machine, for trying out: one process per node')
@@ -41,6 +50,7 @@ export function commandLine(actions: Actions): Command {
     .option('--host <host>', 'address of the node', '127.0.0.1')
     .option('--port <port>', 'its port', wholeNumber, Number(process.env['RINGKV_PORT'] ?? 6379))
     .action((options: { host: string; port: number }) => actions.health(options));
+  addOperatorCommands(program, wholeNumber);
   return program;
 }
 

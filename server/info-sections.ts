@@ -56,6 +56,7 @@ export function infoSections(sources: InfoSources): InfoSections {
     Commandstats: commandStats(sources),
     Latencystats: latencyStats(sources),
     Cluster: cluster(sources),
+    Ring: ring(sources),
     RingKV: ringkv(sources),
     Keyspace: keyspace(sources),
   };
@@ -209,6 +210,23 @@ function cluster({ server }: InfoSources): InfoFields {
   return { cluster_enabled: server.settings.values.clusterRedirects === 'no' ? 0 : 1 };
 }
 
+/** Where a change of the ring is, while one is under way. */
+function ring({ server }: InfoSources): InfoFields {
+  const figures = server.ringFigures();
+  if (figures === null) return { ring_phase: 'forming' };
+  return {
+    ring_epoch: figures.epoch,
+    ring_phase: figures.phase,
+    ring_change: figures.change,
+    ring_slots_left: figures.left,
+    ring_slots_total: figures.total,
+    ring_bytes: figures.bytes,
+    ring_bytes_per_second: figures.bytesPerSecond,
+    ring_seconds_left: figures.secondsLeft ?? -1,
+    ring_waiting_for: figures.waitingFor.join(','),
+  };
+}
+
 function ringkv({
   server,
   node,
@@ -234,8 +252,6 @@ function ringkv({
     members,
     members_up: up,
     replicas: node.ready ? node.topology.n : 0,
-    ring_epoch: node.ready ? node.topology.epoch : 0,
-    ring_phase: node.ready ? node.topology.ring.phase : 'forming',
     requests_in_flight: coordinator.underWay,
     answers_awaited: coordinator.inFlight,
     forwards_in_flight: node.forwardsUnderWay,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Assembly } from '../cluster/assembly.js';
+import { RingMeter } from '../cluster/core/elastic/ring-meter.js';
 import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
 import { isUnwritten } from '../cluster/core/unwritten.js';
 import type { Node } from '../cluster/node.js';
@@ -26,6 +27,10 @@ import { Stats } from './stats.js';
 import { systemClock, systemRandom } from './system.js';
 import { Tracking } from './tracking/tracking.js';
 
+/** The exit code of a node that is no member of its cluster any more, and did not leave by itself. */
+const EXIT_REMOVED = 3;
+const TAKEN_OUT =
+  'it was taken out of its cluster, which has gone on without it; to join again it needs an empty data folder';
 const SYNC_EVERY_MS = 1000;
 const SAMPLE_EVERY_MS = 100;
 
@@ -42,13 +47,13 @@ export interface RunningServer {
 }
 
 /**
- * The composition root: builds a node out of its parts and starts it. `exit` is called when a client asks for SHUTDOWN or the
- * node cannot go on, `restart` when it can only go on after a stop and another start.
+ * The composition root: builds a node out of its parts and starts it. `exit` is called when a client asks for SHUTDOWN, when
+ * the node is no member of its cluster any more, or when it cannot go on, `restart` when it can only go on after a stop and another start.
  */
 export async function startServer(
   settings: Settings,
   log: Logger,
-  exit: (code: number) => void,
+  exit: (code: number, reason: string) => void,
   restart: (reason: string) => void,
 ): Promise<RunningServer> {
   const { values } = settings;
@@ -70,7 +75,7 @@ export async function startServer(
 async function assemble(
   settings: Settings,
   log: Logger,
-  exit: (code: number) => void,
+  exit: (code: number, reason: string) => void,
   restart: (reason: string) => void,
   { folder, engine, health }: OpenDatabase,
   beganAt: number,
@@ -105,7 +110,9 @@ async function assemble(
       maxFrameBytes: values.busMaxFrameBytes,
     },
   });
-  const alone = values.seeds.length === 0;
+  // What others know it by it goes on listening to, whatever seeds are given now.
+  const hasMet = saved.facts.ring?.members.some(({ busAddress }) => !busAddress.endsWith(':0')) === true;
+  const alone = values.seeds.length === 0 && !hasMet;
   const busPort = alone ? 0 : await transport.listen(values.host, busPortOf(values));
   let clientPort = values.port;
   const announced = values.announceHost === '' ? values.host : values.announceHost;
@@ -149,8 +156,8 @@ async function assemble(
     incarnation: folder.incarnation,
     life: folder.life,
     lostSome: () => folder.outlive({ life: folder.life, incarnation: folder.incarnation }),
-    removed: (left) => exit(left ? 0 : 1),
-    replaces: '',
+    removed: (left) => (left ? exit(0, 'it has left the cluster') : exit(EXIT_REMOVED, TAKEN_OUT)),
+    replaces: values.replace,
     outlived: (by) => {
       folder.outlive(by);
       restart(
@@ -184,6 +191,7 @@ async function assemble(
     changes: cluster.changes,
   });
   turn.addStage('clients', () => tracking.flush());
+  const ringMeter = new RingMeter();
   const pause = new Pause(systemClock, () => listener.wakeAll());
   const server: ServerContext = {
     settings,
@@ -227,6 +235,9 @@ async function assemble(
     execute: (client, argv, at, done) => executor.execute(client, argv, at, done),
     topology: () => (node.ready ? node.topology : null),
     repair: () => (node.ready ? cluster.repair : null),
+    ring: () => (node.ready ? cluster.control : null),
+    ringFigures: () => (node.ready ? ringMeter.figures(node.topology, cluster.gossip.views()) : null),
+    loads: (done) => cluster.loads.ask(done),
     hints: () => (node.ready ? cluster.handoff.figures() : null),
     memberViews: () => cluster.gossip.views(),
     links: () =>
@@ -235,7 +246,7 @@ async function assemble(
         sinceMs: Math.round(systemClock.now() - (systemClock.elapsed() - since)),
       })),
     writeReplicas: (client) => executor.writeReplicas(client),
-    shutdown: () => exit(0),
+    shutdown: () => exit(0, 'SHUTDOWN'),
   };
   const executor = new Executor(server, node);
   const listener: Listener = new Listener({
@@ -253,6 +264,7 @@ async function assemble(
     syncEverySecond(values.appendfsync, store, log);
     listener.closeIdle();
     health.check(engine.health());
+    if (node.ready) ringMeter.sample(systemClock.elapsed(), node.topology, cluster.gossip.views());
   }, SYNC_EVERY_MS);
   const sampleTimer = setInterval(() => server.stats.sample(), SAMPLE_EVERY_MS);
 

@@ -4,7 +4,7 @@ import { makeLogger } from './logger.js';
 import { type RunningServer, startServer } from './ringkv.js';
 import { VERSION } from './version.js';
 
-/** Exit codes: 1 = could not start or go on, 2 = a wrong setting. */
+/** Exit codes: 1 = could not start or go on, 2 = a wrong setting, 3 = taken out of the cluster. After leaving it: 0. */
 const EXIT_FAILED = 1;
 const EXIT_SETTINGS = 2;
 
@@ -45,7 +45,7 @@ export async function runServer(flags: Record<string, string>): Promise<void> {
     old.stop().then(start).catch(fail);
   };
   const start = async (): Promise<void> => {
-    running = await startServer(settings, log, (code) => stop('SHUTDOWN', code), restart);
+    running = await startServer(settings, log, (code, reason) => stop(reason, code), restart);
     greet(log, settings, running);
   };
   const fail = (error: unknown): void => {

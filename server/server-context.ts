@@ -1,8 +1,11 @@
 import type { RepairControl } from '../cluster/core/anti-entropy/anti-entropy.js';
+import type { RingControl } from '../cluster/core/elastic/ring-control.js';
+import type { RingFigures } from '../cluster/core/elastic/ring-meter.js';
 import type { HandoffFigures } from '../cluster/core/handoff.js';
 import type { Level } from '../cluster/core/levels.js';
 import type { MemberView } from '../cluster/core/member-view.js';
 import type { Topology } from '../cluster/core/topology.js';
+import type { Loads } from '../cluster/loads.js';
 import type { WriterTable } from '../storage/writers.js';
 import type { ClientState } from './client.js';
 import type { CommandTable } from './commands/table.js';
@@ -58,6 +61,12 @@ export interface ServerContext {
   ): void;
   /** The ring and who of its members is up; null while the cluster is forming. */
   topology(): Topology | null;
+  /** Changes of the ring; null while the cluster is forming. */
+  ring(): RingControl | null;
+  /** How far the change of the ring is that is under way; null while the cluster is forming. */
+  ringFigures(): RingFigures | null;
+  /** What the members of the ring carry; once the cluster has formed. */
+  readonly loads: Loads['ask'];
   /** Anti-entropy; null while the cluster is forming. */
   repair(): RepairControl | null;
   /** Who has missed writes that are kept for it; null while the cluster is forming. */

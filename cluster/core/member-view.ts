@@ -35,3 +35,11 @@ export interface MemberView {
   /** By how much its clock is off, ms: of others, if it is more than allowed; of this node, if most others say so. */
   readonly clockOffBy: number;
 }
+
+/** What a member carries. */
+export interface NodeLoad {
+  /** Of which it holds a copy, in all databases. */
+  readonly keys: number;
+  /** That its database takes on its disk. */
+  readonly diskBytes: number;
+}

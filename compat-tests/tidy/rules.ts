@@ -6,6 +6,7 @@ const ENTRANCES = new Set([
   'server/docs/main.ts',
   'bench/run.ts',
   'bench/cas/run.ts',
+  'bench/elastic/run.ts',
   'bench/faults/run.ts',
   'bench/hints.ts',
   'bench/repair.ts',
@@ -40,10 +41,12 @@ const MAY_IMPORT: readonly (readonly [room: RegExp, allowed: RegExp])[] = [
     /^server\/commands\//,
     /^(server\/|cluster\/core\/|storage\/(record|writers)\.ts$|node:(crypto|buffer|zlib)$)/,
   ],
+  // A client of a running node, and nothing else.
+  [/^server\/operator\//, /^(server\/operator\/|node:|redis-parser$|commander$)/],
   [/^server\//, /^(server\/|cluster\/|storage\/|node:|pino|zod$|commander$)/],
   [
     /^bench\//,
-    /^(bench\/|compat-tests\/harness\/|cluster\/sim\/linearizability\/|cluster\/core\/ring(-\w+)?\.ts$|server\/resp\/|node:|redis-parser$|commander$)/,
+    /^(bench\/|compat-tests\/harness\/|cluster\/sim\/linearizability\/|cluster\/core\/ring(-\w+)?\.ts$|server\/(resp|operator)\/|node:|redis-parser$|commander$|ioredis$|redis$)/,
   ],
   // What a user would write, and the harness that gives it a cluster to break.
   [/^examples\//, /^(examples\/|compat-tests\/harness\/|ioredis$|node:)/],

@@ -9,6 +9,8 @@ import { hintCommands } from './ringkv/hints.js';
 import { nodeCommands } from './ringkv/nodes.js';
 import { putCommands } from './ringkv/put.js';
 import { repairCommands } from './ringkv/repair.js';
+import { ringCommands } from './ringkv/ring.js';
+import { ringChangeCommands } from './ringkv/ring-changes.js';
 import { siblingCommands } from './ringkv/siblings.js';
 import { serverCommands } from './server/server.js';
 import { stringCommands } from './strings/strings.js';
@@ -33,5 +35,7 @@ export function commandTable(): CommandTable {
     ...nodeCommands,
     ...repairCommands,
     ...hintCommands,
+    ...ringCommands,
+    ...ringChangeCommands,
   ]);
 }

@@ -76,7 +76,12 @@ export const SETTINGS = {
   seeds: row(
     addresses(),
     '',
-    'Bus addresses of all members of the cluster, or of some that know the others. Empty = a node alone.',
+    'Bus addresses of the first members of a cluster, or of some members of one that there is, which a node with an empty data folder joins. Empty = a node alone.',
+  ),
+  replace: row(
+    text(),
+    '',
+    'A dead member, by its id or its bus or client address: with an empty data folder this node takes its place in the cluster, with its slots, and fills up from the other replicas.',
   ),
   replicas: row(integer(1, 15), '3', 'N: replicas of each key.', { shared: true }),
   'read-quorum': row(level(), 'quorum', 'R: replicas that must answer a read.', mutable),

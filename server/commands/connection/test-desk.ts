@@ -1,6 +1,8 @@
 import type { RepairControl } from '../../../cluster/core/anti-entropy/anti-entropy.js';
+import type { RingControl } from '../../../cluster/core/elastic/ring-control.js';
+import { RingMeter } from '../../../cluster/core/elastic/ring-meter.js';
 import type { HandoffFigures } from '../../../cluster/core/handoff.js';
-import type { MemberView } from '../../../cluster/core/member-view.js';
+import type { MemberView, NodeLoad } from '../../../cluster/core/member-view.js';
 import type { Topology } from '../../../cluster/core/topology.js';
 import { ClientState } from '../../client.js';
 import { Settings } from '../../config/settings.js';
@@ -21,6 +23,8 @@ export class TestDesk {
   repair: RepairControl | null = null;
   views: MemberView[] = [];
   links: LinkView[] = [];
+  ring: RingControl | null = null;
+  loads: (NodeLoad | undefined)[] = [];
   readonly settings: Settings;
   readonly clients = new Map<number, ClientState>();
   /** Arguments of each pause asked for. */
@@ -44,6 +48,9 @@ export class TestDesk {
       topology: () => this.topology,
       hints: () => this.hints,
       repair: () => this.repair,
+      ring: () => this.ring,
+      ringFigures: () => this.topology && new RingMeter().figures(this.topology, this.views),
+      loads: (done: (loads: readonly (NodeLoad | undefined)[]) => void) => done(this.loads),
       nowMs: () => this.now,
       memberViews: () => this.views,
       links: () => this.links,
