@@ -61,7 +61,7 @@ export class FailureDetector {
   private readonly phi: PhiDetector;
   /** What this node has lived through, ms. */
   private awake = 0;
-  /** Who is to be judged at all. Of others it is only known whether they are connected. */
+  /** Who is to be judged at all. */
   private watched = new Uint8Array();
   private connected = new Uint8Array();
   private silent = new Uint8Array();
@@ -92,7 +92,7 @@ export class FailureDetector {
     this.phi = new PhiDetector(options.heartbeatMs);
   }
 
-  /** The peer is a member from now on. If its link is up already, `linkUp` has to be called once more. */
+  /** The peer is a member from now on. If its link is up already, `linkUp` comes now. */
   watch(peer: PeerId): void {
     this.makeRoom(peer + 1);
     this.watched[peer] = 1;
@@ -104,6 +104,7 @@ export class FailureDetector {
   /** The peer is no member any more: whether it is heard or not is nobody's business, and is not told. */
   unwatch(peer: PeerId): void {
     this.watched[peer] = 0;
+    this.connected[peer] = 0;
     this.used[peer] = 0;
     this.silent[peer] = 0;
     this.deaf[peer] = 0;
@@ -123,11 +124,6 @@ export class FailureDetector {
     this.sparedUntil = grown(this.sparedUntil, peers);
     this.seen = grown(this.seen, peers);
     this.returning = grown(this.returning, peers);
-  }
-
-  /** There is a connection, with a member or with somebody else. */
-  isLinked(peer: PeerId): boolean {
-    return this.connected[peer] === 1;
   }
 
   isUsable(peer: PeerId): boolean {
@@ -164,7 +160,6 @@ export class FailureDetector {
 
   /** There is a connection that works both ways: its handshake has just shown it. */
   linkUp(peer: PeerId): void {
-    this.makeRoom(peer + 1);
     this.phi.greet(peer, this.awake);
     this.connected[peer] = 1;
     this.silent[peer] = 0;
@@ -174,8 +169,8 @@ export class FailureDetector {
   }
 
   linkDown(peer: PeerId): void {
-    this.connected[peer] = 0;
     if (this.watched[peer] !== 1) return;
+    this.connected[peer] = 0;
     this.judge(peer);
     this.inquire(peer);
   }
@@ -235,7 +230,7 @@ export class FailureDetector {
   }
 
   private judge(peer: PeerId): void {
-    const usable = this.watched[peer] === 1 && this.hears(peer) && this.deaf[peer] === 0;
+    const usable = this.hears(peer) && this.deaf[peer] === 0;
     if (usable === (this.used[peer] === 1)) return;
     this.used[peer] = usable ? 1 : 0;
     if (!usable) this.lostAt[peer] = this.awake;

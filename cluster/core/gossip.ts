@@ -57,8 +57,6 @@ export class Gossip {
   readonly table: GossipTable;
   private untilRound: number;
   private now = 0;
-  /** Members since the last tick, whose links may have been up before. */
-  private readonly newcomers = new Set<PeerId>();
 
   constructor(
     private readonly options: GossipOptions,
@@ -84,21 +82,19 @@ export class Gossip {
 
   /**
    * The members are these from now on, beside this node: by number, with a hole for each number that is nobody's. What is known of those
-   * who stay is kept. Those who are gone are not told to be lost.
+   * who stay is kept. Those who are gone are not told to be lost; of those who are new the links that are up are told then.
    */
   setMembers(names: readonly (string | undefined)[]): void {
     const { self } = this.options;
     for (const member of this.table.members) {
       if (member === self || names[member] !== undefined) continue;
       this.table.remove(member);
-      this.newcomers.delete(member);
       this.detector.unwatch(member);
     }
     names.forEach((name, member) => {
       if (name === undefined || this.table.has(member)) return;
       this.table.add(member, name);
       this.detector.watch(member);
-      this.newcomers.add(member);
     });
   }
 
@@ -107,11 +103,11 @@ export class Gossip {
     return this.table.isDown(peer) && !this.detector.hears(peer) ? 'down' : 'suspect';
   }
 
+  /** Of a member. */
   linkUp(peer: PeerId, now: number): void {
     this.now = now;
-    this.newcomers.delete(peer);
     this.detector.linkUp(peer);
-    if (this.table.has(peer)) this.greet(peer);
+    this.greet(peer);
   }
 
   linkDown(peer: PeerId): void {
@@ -121,8 +117,6 @@ export class Gossip {
   /** Once every `tickMs`. */
   tick(now: number): void {
     this.now = now;
-    for (const peer of this.newcomers) if (this.detector.isLinked(peer)) this.linkUp(peer, now);
-    this.newcomers.clear();
     this.detector.tick();
     this.untilRound -= this.options.tickMs;
     if (this.untilRound > 0) return;

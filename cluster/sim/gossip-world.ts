@@ -93,7 +93,10 @@ export class GossipWorld {
 
   /** These are the ring from now on, as far as this node knows. */
   tellRing(node: PeerId, members: readonly PeerId[]): void {
-    this.nodes[node].setMembers(this.names.map((name, i) => (members.includes(i) ? name : undefined)));
+    const gossip = this.nodes[node];
+    const before = gossip.table.members;
+    gossip.setMembers(this.names.map((name, i) => (members.includes(i) ? name : undefined)));
+    for (const peer of members) if (peer !== node && !before.includes(peer)) gossip.linkUp(peer, this.now);
   }
 
   private make(self: PeerId, ring: readonly string[]): Gossip {

@@ -1,11 +1,13 @@
 import { hlcToMs } from '../core/hlc.js';
 import { ALL, DEFAULT, type Level } from '../core/levels.js';
 import { DAMAGED, holdings, replicasDiffer, together } from './replicas.js';
+import { ringText } from './ring-watch.js';
 import { join, type Sight } from './sight.js';
 import type { Outcome } from './sim-call.js';
 import { WORLD_BEGINS } from './sim-clock.js';
 import { LITTLE_OFF_MS, type SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
+import { strayRegisters } from './strays.js';
 
 /** How long what is left to do may take once nothing is wrong any more. */
 const SETTLE_WITHIN_MS = 180_000;
@@ -24,8 +26,8 @@ const STEP_MS = 2000;
 export function judge(world: SimWorld, repairedBy: 'trees' | 'reads' = 'trees'): void {
   const { checker, nodes } = world;
   world.healFaults();
-  if (!world.runUntil(() => world.whole, SETTLE_WITHIN_MS)) {
-    checker.violation('the cluster did not become whole again after everything was healed');
+  if (!world.runUntil(() => world.settled, SETTLE_WITHIN_MS)) {
+    for (const text of unsettled(world)) checker.violation(text);
     return;
   }
   checkClocks(world);
@@ -40,6 +42,8 @@ export function judge(world: SimWorld, repairedBy: 'trees' | 'reads' = 'trees'):
     if (settles(world, () => replicasDiffer(nodes).length === 0, SAME_WITHIN_MS)) break;
   }
   for (const { key, text } of replicasDiffer(nodes)) checker.violation(text, key);
+  if (!settles(world, () => strayRegisters(nodes).length === 0, SAME_WITHIN_MS))
+    for (const text of strayRegisters(nodes)) checker.violation(text);
   const left = holdings(nodes);
   for (const key of checker.keys) {
     const holding = left.get(key);
@@ -50,6 +54,22 @@ export function judge(world: SimWorld, repairedBy: 'trees' | 'reads' = 'trees'):
   settles(world, () => world.gauges.leftovers().length === 0);
   for (const text of world.gauges.leftovers()) checker.violation(text);
   world.renewBudget();
+}
+
+/** Why the ring has not come to rest. */
+function unsettled({ operator, nodes }: SimWorld): string[] {
+  const states = nodes.map(({ address, life }) => {
+    if (life === undefined || !life.node.ready) return `${address} serves nobody`;
+    const { topology } = life.node;
+    const missed = topology.peers.filter((peer) => topology.alive[peer] === 0);
+    const names = missed.map((peer) => topology.members[peer].name);
+    return `${address} is at ${ringText(topology.ring)}${names.length > 0 ? `, without ${names.join(' ')}` : ''}`;
+  });
+  return [
+    'the cluster did not become whole again after everything was healed',
+    ...operator.wishes.map((wish) => `it did not come true to ${wish}`),
+    ...states,
+  ];
 }
 
 const NOTHING: Sight = { context: {}, siblings: [] };

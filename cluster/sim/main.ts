@@ -21,6 +21,7 @@ interface Options {
   readonly sloppy?: true;
   readonly serial?: true;
   readonly contexts?: true;
+  readonly elastic?: true;
   readonly key?: string;
   readonly lines: number;
   readonly workers: number;
@@ -42,6 +43,7 @@ const options = new Command('simulate')
   .option('--sloppy', 'always `sloppy yes`')
   .option('--serial', 'clients that compare and swap, and count and pay at SERIAL: judged to be linearizable')
   .option('--contexts', 'clients that put and delete with the context of what they have read')
+  .option('--elastic', 'nodes join, leave, are replaced and removed, at the worst moments')
   .option('--key <key>', 'with --seed: the key whose timeline is shown')
   .option('--lines <n>', 'lines of a timeline, at most', whole, 80)
   .option('--workers <n>', 'processes', whole, availableParallelism())
@@ -104,16 +106,29 @@ async function huntMutants({ workers, mutant }: Options): Promise<number> {
 }
 
 function* jobs(seeds: Iterable<number>): Generator<RunOptions> {
-  const { nodes, minutes, strict, sloppy, serial, contexts, key, lines } = options;
+  const { nodes, minutes, strict, sloppy, serial, contexts, key, lines, elastic } = options;
   for (const seed of seeds) {
     const twice = seed % TWICE_EVERY === 0;
-    yield { seed, nodes, minutes, lines, twice, key, serial, contexts, sloppy: strict ? false : sloppy };
+    yield {
+      seed,
+      nodes,
+      minutes,
+      lines,
+      twice,
+      key,
+      serial,
+      contexts,
+      elastic,
+      sloppy: strict ? false : sloppy,
+    };
   }
 }
 
 function failure({ seed, violations, timeline }: SeedResult): string {
-  const { nodes, minutes, strict, sloppy, serial, contexts } = options;
-  const mode = `${strict ? ' --strict' : sloppy ? ' --sloppy' : ''}${serial ? ' --serial' : ''}${contexts ? ' --contexts' : ''}`;
+  const { nodes, minutes, strict, sloppy, serial, contexts, elastic } = options;
+  const said = { strict, sloppy, serial, contexts, elastic };
+  const modes = Object.entries(said).filter(([, is]) => is === true);
+  const mode = modes.map(([name]) => ` --${name}`).join('');
   return [
     `\nseed ${seed} failed: npm run simulate -- --seed ${seed} --nodes ${nodes} --minutes ${minutes}${mode}`,
     ...violations.slice(0, 10).map((text) => `  ${text}`),

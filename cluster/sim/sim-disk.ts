@@ -52,10 +52,18 @@ export class SimDisk {
 
   /** The rows of records, as a process that reads them would find them. */
   dataRows(): { readonly key: Buffer; readonly value: Buffer }[] {
-    if (this.engine === undefined) return [];
-    return rowsOf(this.engine.disk(Number.POSITIVE_INFINITY))
+    return rowsOf(this.present)
       .filter(({ key }) => isData(key))
       .map(({ key, value }) => ({ key, value: this.damaged.get(value) ?? value }));
+  }
+
+  /** The keys of all rows that begin with this byte, also of a machine that is off. */
+  rowsOfKind(kind: number): Buffer[] {
+    return rowsOf(this.present).flatMap(({ key }) => (key[0] === kind ? [key] : []));
+  }
+
+  private get present(): MemoryDisk {
+    return this.engine?.disk(Number.POSITIVE_INFINITY) ?? this.left;
   }
 
   /** Some of the values on it are damaged from now on. */
@@ -86,7 +94,7 @@ export class SimDisk {
 
   /** What is on it now, as a snapshot of the file system would have it. */
   copy(): MemoryDisk {
-    return this.engine === undefined ? this.left : folded(this.engine.disk(Number.POSITIVE_INFINITY));
+    return this.engine === undefined ? this.left : folded(this.present);
   }
 
   /** The process is down, and something else is put in the place of what it has left. */

@@ -15,10 +15,13 @@ import { readFacts, type SavedFacts } from '../saved-facts.js';
 import { Turn } from '../turn.js';
 import type { Checker } from './checker.js';
 import type { VoteWatch } from './linearizability/vote-watch.js';
+import type { Wish } from './operator.js';
+import type { RingWatch } from './ring-watch.js';
 import { failed, type Outcome, type Request, SimCall } from './sim-call.js';
 import type { ProcessClock } from './sim-clock.js';
 import { SimForward } from './sim-forward.js';
 import { HEARTBEAT_MS } from './sim-network.js';
+import type { Setup } from './sim-node.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimTransport } from './sim-transport.js';
 
@@ -79,13 +82,11 @@ export const USUAL: SimSettings = {
 
 export interface ProcessParts {
   readonly settings: SimSettings;
-  readonly seeds: readonly string[];
+  readonly setup: Setup;
   readonly incarnation: number;
   readonly life: number;
   readonly outlived: (by: Outlived) => void;
   readonly removed: (left: boolean) => void;
-  /** The member it is to replace; '': none. */
-  readonly replaces: string;
   readonly lostSome: () => void;
   readonly clock: ProcessClock;
   readonly random: SimRandom;
@@ -94,6 +95,7 @@ export interface ProcessParts {
   readonly log: Log;
   readonly checker: Checker;
   readonly votes: VoteWatch;
+  readonly rings: RingWatch;
 }
 
 /** One run of a node: the real parts, put together as the server does it. */
@@ -107,13 +109,15 @@ export class SimLife {
     const { settings, clock, transport } = parts;
     this.assembly = new Assembly({
       ...parts,
+      seeds: parts.setup.seeds,
+      replaces: parts.setup.replaces,
       settings: {
         replicas: settings.replicas,
         vnodes: settings.vnodes,
         sloppy: settings.sloppy,
         databases: DATABASES,
-        rack: '',
-        weight: 1,
+        rack: parts.setup.rack,
+        weight: parts.setup.weight,
         readQuorum: () => settings.readQuorum,
         writeQuorum: () => settings.writeQuorum,
         requestTimeout: () => settings.requestTimeoutMs,
@@ -145,8 +149,35 @@ export class SimLife {
       saved,
     });
     parts.votes.watch(transport.nodeId, this.assembly.registers.acceptor);
+    this.assembly.node.addPart({
+      messages: [],
+      onMessage: () => false,
+      formed: () => this.seesRing(),
+      ringChanged: () => this.seesRing(),
+    });
     this.assembly.start((payload, deadline, reply) => this.forwarded(payload, deadline, reply));
     this.syncEverySecond();
+  }
+
+  /** Asks for what the operator wants of the ring; he looks for himself what comes of it. */
+  changeRing(wish: Wish): void {
+    const { control } = this.assembly;
+    const { rings, transport } = this.parts;
+    const done = (failure: string | null): void => {
+      if (failure !== null) rings.refused(transport.address, failure);
+    };
+    if (wish.what === 'leave') control.leave(wish.node.address, done);
+    else if (wish.what === 'remove') control.remove(wish.node.address, done);
+    else if (wish.what === 'weigh') control.weight(wish.node.address, wish.weight, done);
+    else if (wish.what === 'roll back') control.rollback(done);
+  }
+
+  private seesRing(): void {
+    const { rings, votes, transport } = this.parts;
+    const { ring, keeps } = this.node.topology;
+    rings.sees(transport.address, ring);
+    // It may forget what it promised there; should the slot come back to it, it asks those who had it meanwhile.
+    votes.keepsOnly(transport.nodeId, keeps);
   }
 
   get node(): Node {

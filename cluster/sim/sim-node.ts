@@ -3,6 +3,7 @@ import type { Outlived } from '../core/lives.js';
 import type { Log } from '../environment.js';
 import type { Checker } from './checker.js';
 import type { VoteWatch } from './linearizability/vote-watch.js';
+import type { RingWatch } from './ring-watch.js';
 import { failed, type Outcome, type Request } from './sim-call.js';
 import { type EventQueue, ProcessClock } from './sim-clock.js';
 import { SimDisk } from './sim-disk.js';
@@ -22,10 +23,20 @@ export interface Surroundings {
   readonly checker: Checker;
   readonly votes: VoteWatch;
   readonly settings: SimSettings;
-  readonly seeds: readonly string[];
+  readonly rings: RingWatch;
   readonly log: Log;
   /** Says what happens, for the timeline. */
   readonly tell: (text: string) => void;
+}
+
+/** What its operator says of a machine when he sets it up. */
+export interface Setup {
+  readonly seeds: readonly string[];
+  /** '': none. */
+  readonly rack: string;
+  readonly weight: number;
+  /** The address of the dead node whose place it takes; '': none. */
+  readonly replaces: string;
 }
 
 /** A clock that is off by so much or less is as good as right. */
@@ -49,11 +60,11 @@ export class SimNode {
   skewMs = 0;
   /** Its clock was far ahead at some time: versions on its disk, and so its hybrid clock, may be. */
   clockWasOff = false;
+  /** It is switched off for good. */
+  retired = false;
   /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
   newIncarnations = true;
   incarnation = 0;
-  /** The member that it is to replace when it joins; '': none. */
-  replaces = '';
   /** Counts the starts, as the data folder does. */
   starts = -1;
   private clean = true;
@@ -74,6 +85,7 @@ export class SimNode {
     private readonly world: Surroundings,
     readonly address: string,
     public nodeId: string,
+    readonly setup: Setup,
   ) {
     this.disk = new SimDisk(world.random);
   }
@@ -88,7 +100,7 @@ export class SimNode {
 
   start(): void {
     if (this.stopping) this.startsAgain = true;
-    if (this.running) return;
+    if (this.running || this.retired) return;
     const { world } = this;
     if ((!this.clean || this.lostSome) && this.newIncarnations) this.incarnation++;
     this.lostSome = false;
@@ -104,16 +116,17 @@ export class SimNode {
     this.clock = clock;
     const transport = new SimTransport(world.network, this.address, this.nodeId, clock);
     this.transport = transport;
-    const { settings, seeds, random, log, checker, votes } = world;
+    const { settings, random, log, checker, votes, rings } = world;
     const engine = this.disk.open(clock);
     SimLife.boot(
       {
         settings,
-        seeds,
+        setup: this.setup,
         random,
         log,
         checker,
         votes,
+        rings,
         clock,
         engine,
         transport,
@@ -121,7 +134,6 @@ export class SimNode {
         life: this.starts,
         outlived: (by) => this.outlived(by),
         removed: (left) => this.removed(left),
-        replaces: this.replaces,
         lostSome: () => {
           this.lostSome = true;
         },
@@ -243,6 +255,7 @@ export class SimNode {
   restoreBackup(): void {
     const { disk, takenAt: _, ...facts } = this.backup!;
     this.world.votes.forget(this.nodeId);
+    this.world.rings.forget(this.address);
     this.disk.replace(disk);
     Object.assign(this, facts);
   }
@@ -256,6 +269,7 @@ export class SimNode {
   /** The process is down: the data folder is empty, and the next start makes a new node at the old address. */
   loseDisk(): void {
     this.disk.replace();
+    this.world.rings.forget(this.address);
     this.disksLost++;
     this.nodeId = `${this.nodeId.slice(0, -4)}ee${this.disksLost.toString(16).padStart(2, '0')}`;
     this.incarnation = 0;

@@ -5,11 +5,13 @@ import { Checker } from './checker.js';
 import { Gauges } from './gauges.js';
 import { VoteWatch } from './linearizability/vote-watch.js';
 import { LossBudget } from './loss-budget.js';
+import { Operator } from './operator.js';
+import { RingWatch } from './ring-watch.js';
 import type { Outcome, Request } from './sim-call.js';
 import { EventQueue, WORLD_BEGINS } from './sim-clock.js';
 import { type SimSettings, USUAL } from './sim-life.js';
 import { type NetworkObserver, SimNetwork } from './sim-network.js';
-import { SimNode } from './sim-node.js';
+import { type Setup, SimNode, type Surroundings } from './sim-node.js';
 import { SimRandom } from './sim-random.js';
 import { Timeline } from './timeline.js';
 
@@ -29,6 +31,12 @@ export interface WorldOptions {
   readonly votesMatter?: boolean;
   /** How far off a clock may have been: what is over for it is over. */
   readonly clocksOffMs?: number;
+  /** The machines stand in so many racks, in turn; 0: in none. */
+  readonly racks?: number;
+  /** Nobody wants the ring to have fewer members. */
+  readonly leastMembers?: number;
+  /** Whether a machine may run again that was held dead and removed: with quorums it can do no harm. */
+  readonly deadMayReturn?: boolean;
 }
 
 /** Nodes, wires, time and chance: everything there is in one simulated run. */
@@ -37,7 +45,12 @@ export class SimWorld {
   readonly random: SimRandom;
   readonly network: SimNetwork;
   readonly checker: Checker;
+  /** Machines that are members of the ring, or are to be. */
   readonly nodes: SimNode[] = [];
+  /** Machines that were. */
+  readonly gone: SimNode[] = [];
+  readonly rings: RingWatch;
+  readonly operator = new Operator(this);
   readonly settings: SimSettings;
   /** Hash of all that has happened: equal for equal seeds. */
   hash = 0;
@@ -53,10 +66,13 @@ export class SimWorld {
   calm = true;
   /** Flushes under way, and when the last was over, whatever came of it. */
   readonly flushes = { underWay: 0, lastEnd: -1 };
-  private readonly newNode: (address: string, seeds: readonly string[]) => SimNode;
   private readonly budget: LossBudget;
   private readonly logsMatter: boolean;
   readonly votesMatter: boolean;
+  readonly leastMembers: number;
+  readonly deadMayReturn: boolean;
+  private readonly surroundings: Surroundings;
+  private readonly racks: number;
   /** How far ahead a clock may be by which something was swept, ms: that of a node is right or far off. */
   readonly clocksAheadMs: number;
 
@@ -64,10 +80,22 @@ export class SimWorld {
     seed: number | string,
     nodeCount: number,
     settings: Partial<SimSettings> = {},
-    { traced, losses = 0, logsMatter = true, votesMatter = false, clocksOffMs = 0 }: WorldOptions = {},
+    {
+      traced,
+      losses = 0,
+      logsMatter = true,
+      votesMatter = false,
+      clocksOffMs = 0,
+      racks = 0,
+      leastMembers = nodeCount,
+      deadMayReturn = false,
+    }: WorldOptions = {},
   ) {
     this.logsMatter = logsMatter;
     this.votesMatter = votesMatter;
+    this.racks = racks;
+    this.leastMembers = leastMembers;
+    this.deadMayReturn = deadMayReturn;
     this.clocksAheadMs = clocksOffMs > FAR_OFF_MS ? clocksOffMs : 0;
     this.random = new SimRandom(seed);
     this.settings = { ...USUAL, ...settings };
@@ -100,19 +128,31 @@ export class SimWorld {
     const log: Log = { info: () => {}, warn: () => {}, error: (_, text) => void this.logged.push(text) };
     const tell = (text: string): void => this.tell(text);
     const votes = new VoteWatch(checker);
-    const all = { queue, random, network, checker, votes, settings: this.settings, log, tell };
-    this.newNode = (address, seeds) => {
-      const id = (this.nodes.length + 1).toString(16).padStart(2, '0').repeat(16);
-      this.nodes.push(new SimNode({ ...all, seeds }, address, id));
-      return this.nodes.at(-1)!;
-    };
-    for (const address of seeds) this.newNode(address, seeds);
+    this.rings = new RingWatch(checker, tell);
+    const { rings } = this;
+    this.surroundings = { queue, random, network, checker, votes, rings, settings: this.settings, log, tell };
+    for (const _ of seeds) this.addNode({ seeds });
     this.gauges = new Gauges(this.nodes);
   }
 
-  /** A node more, on an empty disk, that knows of the others; it is yet to be started. */
-  addNode(): SimNode {
-    return this.newNode(`n${this.nodes.length + 1}:1`, [this.nodes[0].address, this.nodes[1].address]);
+  /** One machine more, with an empty disk, that knows of some others; it is yet to be started. */
+  addNode(given: Partial<Setup> = {}): SimNode {
+    const number = this.nodes.length + this.gone.length + 1;
+    const nodeId = number.toString(16).padStart(2, '0').repeat(16);
+    const rack = this.racks === 0 ? '' : `r${number % this.racks}`;
+    const seeds = this.nodes.slice(0, 2).map(({ address }) => address);
+    const setup = { seeds, rack, weight: 1, replaces: '', ...given };
+    const node = new SimNode(this.surroundings, `n${number}:1`, nodeId, setup);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** The machine is no part of the cluster any more. */
+  retire(node: SimNode): void {
+    this.tell(`${node.address} is switched off for good`);
+    node.retired = true;
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+    this.gone.push(node);
   }
 
   /** Takes a fact into the hash. */
@@ -154,13 +194,22 @@ export class SimWorld {
     return true;
   }
 
-  /** All nodes run, the cluster has formed and everybody is connected with everybody. */
+  /** All nodes run, are in the ring, and everybody is connected with everybody. */
   get whole(): boolean {
     return this.nodes.every(({ life }) => {
       if (life === undefined || !life.node.ready) return false;
-      const { topology } = life.node;
-      return topology.alive.every((alive) => alive === 1);
+      const { self, inRing, peers, alive } = life.node.topology;
+      return inRing[self] === 1 && peers.every((peer) => alive[peer] === 1);
     });
+  }
+
+  /** All that was wanted of the ring has come true; it is these nodes, and all know it. */
+  get settled(): boolean {
+    const { nodes, rings, operator } = this;
+    if (!operator.idle || !this.whole) return false;
+    const { epoch, phase, current } = rings.latest!;
+    if (phase !== 'stable' || current.length !== nodes.length) return false;
+    return nodes.every(({ life }) => life!.node.topology.epoch === epoch);
   }
 
   /** Starts the cluster and waits until it is whole. */

@@ -27,6 +27,8 @@ export interface Plan {
   readonly popularity?: number;
   /** Clients whose steps have to be linearizable, beside the others. */
   readonly serial?: SerialPlan;
+  /** The ring may have so few members while slots move about, and the machines stand in so many racks. */
+  readonly elastic?: { readonly leastMembers: number; readonly racks: number };
   /** The key whose timeline is kept. */
   readonly traced?: string;
   /** What is promised, where a test wants more than the plan can keep. */
@@ -68,6 +70,8 @@ export function simulate(plan: Plan): Report {
     logsMatter: plan.clients !== 0,
     votesMatter: plan.serial !== undefined,
     clocksOffMs: troubles.faults.some((name) => name.startsWith('clock')) ? CLOCK_FAULTS_MS : LITTLE_MS,
+    deadMayReturn: readsMeet(plan) && writesMeet(plan),
+    ...plan.elastic,
   });
   plan.prepare?.(world);
   world.form();
@@ -138,6 +142,12 @@ function replication({ settings, nodes }: Plan): { readQuorum: Level; writeQuoru
 function readsMeet(plan: Plan): boolean {
   const { readQuorum, n } = replication(plan);
   return leastOf(plan, readQuorum) * 2 > n;
+}
+
+/** Whether no two writes are acknowledged by different replicas. */
+function writesMeet(plan: Plan): boolean {
+  const { writeQuorum, n } = replication(plan);
+  return leastOf(plan, writeQuorum) * 2 > n;
 }
 
 function makeClients(

@@ -1,5 +1,5 @@
 import { ALL, DEFAULT, type Level, QUORUM } from '../core/levels.js';
-import { FAULTS, ROUND_FAULTS } from './faults/all.js';
+import { FAULTS, RING_CHANGES, RING_STEP_FAULTS, ROUND_FAULTS } from './faults/all.js';
 import { type Mix, USUAL_MIX } from './sim-client.js';
 import type { SimSettings } from './sim-life.js';
 import { SimRandom } from './sim-random.js';
@@ -16,9 +16,13 @@ export interface SwarmOptions {
   readonly serial?: boolean;
   /** Clients that put and delete with what they have seen. */
   readonly contexts?: boolean;
+  /** Nodes join, leave, are replaced and removed. */
+  readonly elastic?: boolean;
 }
 
 const FAULT_CHANCE = 0.4;
+const CHANGE_CHANCE = 0.6;
+const LEAST_VOTERS = 3;
 const HOUR_MS = 3_600_000;
 
 /**
@@ -28,7 +32,29 @@ const HOUR_MS = 3_600_000;
 export function swarmPlan(options: SwarmOptions): Plan {
   let plan = plainPlan(options);
   if (options.contexts === true) plan = withContexts(plan, new SimRandom(`contexts ${options.seed}`));
-  return options.serial === true ? withSteps(plan, new SimRandom(`serial ${options.seed}`)) : plan;
+  if (options.serial === true) plan = withSteps(plan, new SimRandom(`serial ${options.seed}`));
+  return options.elastic === true ? withRingChanges(plan, new SimRandom(`elastic ${options.seed}`)) : plan;
+}
+
+/** A seed in four has nothing worse than changes of the ring: then all that goes wrong is theirs. */
+function withRingChanges(plan: Plan, random: SimRandom): Plan {
+  const { faults, everyMs } = plan.troubles!;
+  const changes = [...RING_CHANGES.keys()].filter(() => random.chance(CHANGE_CHANCE));
+  const steps = [...RING_STEP_FAULTS.keys()].filter(() => random.chance(FAULT_CHANCE));
+  const usual = random.chance(0.25) ? [] : [...faults, ...steps];
+  const first = random.pick([...RING_CHANGES.keys()]);
+  return {
+    ...plan,
+    troubles: {
+      faults: [...usual, ...new Set([first, ...changes])],
+      everyMs: Math.min(everyMs, between(random, 1500, 10_000)),
+    },
+    // With two voters nothing is decided without one that is dead.
+    elastic: {
+      leastMembers: Math.max(LEAST_VOTERS, Math.min(plan.nodes, plan.settings?.replicas ?? 0)),
+      racks: random.pick([0, 0, 2, 3]),
+    },
+  };
 }
 
 function withContexts(plan: Plan, random: SimRandom): Plan {

@@ -48,6 +48,14 @@ export class VoteWatch {
     for (const name of this.said.keys()) if (name.startsWith(nodeId)) this.said.delete(name);
   }
 
+  /** Other slots than these it may forget all about. */
+  keepsOnly(nodeId: string, slots: Uint8Array): void {
+    for (const name of this.said.keys()) {
+      const [node, slot] = name.split(' ');
+      if (node === nodeId && slots[Number(slot)] === 0) this.said.delete(name);
+    }
+  }
+
   private hear(
     nodeId: string,
     slot: number,
