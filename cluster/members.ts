@@ -23,6 +23,8 @@ export const SELF: PeerId = 0;
 const NOT_YET = 'it is still finding out which of the seeds it is';
 /** So long a node that starts again waits for members that neither answer nor refuse, ms. */
 const SETTLE_MS = 1000;
+/** So long a node on an empty disk waits for others to meet it before it is a cluster of its own, ms: more than passes until they dial it. */
+const ALONE_MS = 3000;
 /** Who has left the ring is told so first, and cut off after so long, ms. */
 const FAREWELL_MS = 1000;
 /** Addresses met by one process at most: numbers of peers have 16 bits. */
@@ -68,6 +70,7 @@ export class Members implements RingHost {
   /** The ring on the disk, or on its way there: it may be newer than the one in use. */
   private kept: RingState | undefined;
   private now = 0;
+  private startedAt = 0;
   /** Who is in the ring no longer, and when it is cut off. */
   private readonly farewells = new Map<PeerId, number>();
 
@@ -136,7 +139,7 @@ export class Members implements RingHost {
     const before = membership.ring;
     membership.adopt(ring);
     if (!membership.inRing) return this.leave(before);
-    if (before === undefined) this.await(this.now);
+    if (before === undefined) this.awaitOthers(this.now);
     else if (this.ready) this.changeTopology(this.topology!);
     this.tellAll();
     this.reconsider();
@@ -213,14 +216,15 @@ export class Members implements RingHost {
    */
   start(elapsedMs: number): void {
     this.now = elapsedMs;
+    this.startedAt = elapsedMs;
     const { ring, inRing } = this.membership;
     if (ring !== undefined && !inRing) return this.leave(undefined);
-    if (ring !== undefined) this.await(elapsedMs);
+    if (ring !== undefined) this.awaitOthers(elapsedMs);
     this.reconsider();
     this.settleIfComplete();
   }
 
-  private await(elapsedMs: number): void {
+  private awaitOthers(elapsedMs: number): void {
     const others = this.membership.known.filter((address) => address !== this.ownName);
     this.awaited = new Set(others.filter((address) => !this.isConnected(address)));
     this.settledAt = elapsedMs + SETTLE_MS;
@@ -244,6 +248,7 @@ export class Members implements RingHost {
       this.farewells.delete(peer);
       if (!this.isMember(peer)) this.transport.drop(peer, 'it is in the ring no longer');
     }
+    if (this.ring === undefined && this.mayBeAlone) this.reconsider();
     if (this.awaited === undefined || elapsedMs < this.settledAt) return;
     this.awaited.clear();
     this.settleIfComplete();
@@ -358,13 +363,20 @@ export class Members implements RingHost {
   private reconsider(): void {
     const { membership } = this;
     // Otherwise it was alone, and has got its name.
-    if (membership.tryToForm() || (membership.ring !== undefined && !this.ready && !this.settling)) {
+    if (
+      membership.tryToForm(this.mayBeAlone) ||
+      (membership.ring !== undefined && !this.ready && !this.settling)
+    ) {
       this.keepRing(membership.ring!);
       this.tellAll();
       this.formed();
     }
     const own = this.ring === undefined ? undefined : this.ownName;
     for (const address of membership.known) if (address !== own) this.transport.connect(address);
+  }
+
+  private get mayBeAlone(): boolean {
+    return this.now - this.startedAt >= ALONE_MS;
   }
 
   private formed(): void {

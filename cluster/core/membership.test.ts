@@ -72,6 +72,14 @@ describe('a cluster forms', () => {
     expect(a.missing).toEqual(['d:1']);
   });
 
+  it('of one that nobody has met only after a while: it may have lost its disk, and others may know it', () => {
+    const a = membershipOf('a', ['a:1']);
+    expect(a.tryToForm()).toBe(false);
+    expect(a.tryToForm(true)).toBe(true);
+    // Who cannot be met need not wait.
+    expect(new Membership(() => ownOf('a'), '0.0.0.0:0', [], undefined, SHAPE).tryToForm()).toBe(true);
+  });
+
   it('with the node that is at an address now, not also with the one that was there before', () => {
     const a = membershipOf('a', SEEDS);
     // It lost its disk before it heard of the others.
@@ -136,6 +144,14 @@ describe('a cluster that has formed', () => {
     for (const one of all.slice(0, 2)) lost.met(sent(one));
     expect(lost.tryToForm()).toBe(false);
     expect(lost.hosts).toEqual([]);
+  });
+
+  it('names only some of its members where there are many', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    const many = Array.from({ length: 200 }, (_, i) => ({ ...a.ring!.current[0], name: `n${i}:1` }));
+    a.adopt({ ...a.ring!, epoch: 3, current: [...a.ring!.current, ...many] });
+    expect(sent(a).addresses).toHaveLength(64);
+    expect(a.known).toHaveLength(203);
   });
 
   it('knows whose disk was lost: the name stays, and in the ring nothing changes', () => {

@@ -21,7 +21,7 @@ export interface Greeting {
   readonly weight: number;
   /** What must be equal in the whole cluster. */
   readonly shared: Readonly<Record<string, string | number>>;
-  /** Bus addresses of all members this node knows of, sorted; of those in the ring, once there is one. */
+  /** Bus addresses of all members this node knows of, sorted; once there is a ring, of some of those in it. */
   readonly addresses: readonly string[];
   /** For this node the cluster has formed: it answers requests from now on. Before, it cannot. */
   readonly formed: boolean;
@@ -42,6 +42,9 @@ export interface SavedRing {
   /** Everybody in the ring as last met: a disk may have been lost since it was decided. */
   readonly members: readonly Member[];
 }
+
+/** Names of members in a greeting at most, once there is a ring: whoever is in it is told all of it. */
+const MAX_NAMED = 64;
 
 /** The bus port of a node that was started without seeds: it does not listen. */
 const NO_PORT = /:0$/;
@@ -163,7 +166,7 @@ export class Membership {
     return {
       ...this.own(),
       busAddress: this.knowsItself ? this.ownName : UNKNOWN_ADDRESS,
-      addresses: [...this.known].sort(),
+      addresses: [...this.known].sort().slice(0, this.ringNow === undefined ? undefined : MAX_NAMED),
       formed: this.ringNow !== undefined && !this.settling,
       epoch: this.ringNow?.epoch ?? 0,
       cluster: this.clusterName,
@@ -223,19 +226,23 @@ export class Membership {
     return this.addresses.size > before;
   }
 
-  /** Forms the first cluster if all is known and agreed. True when it has just been formed. */
-  tryToForm(): boolean {
+  /**
+   * Forms the first cluster if all is known and agreed. True when it has just been formed. Who is reached by others and knows of none of them
+   * forms one of its own only if it `mayBeAlone`: it may have lost its disk, and be about to be met.
+   */
+  tryToForm(mayBeAlone = false): boolean {
     if (this.ringNow !== undefined) return false;
     if (!this.addresses.has(this.greeting().busAddress)) {
       // Everybody was reached and none was us: we are one more.
       if (this.missing.length > 0) return false;
       this.learnOwnAddress(this.announced);
-      return this.tryToForm();
+      return this.tryToForm(mayBeAlone);
     }
     if (this.ownAddress === undefined || this.missing.length > 0) return false;
     const all = [this.greeting(), ...this.greetings.values()].filter((one) =>
       this.addresses.has(one.busAddress),
     );
+    if (all.length === 1 && !mayBeAlone && !NO_PORT.test(this.ownAddress)) return false;
     const list = this.greeting().addresses.join();
     if (all.some((one) => one.addresses.join() !== list || one.epoch > 1)) return false;
     this.adopt(firstRing(seatAll(all.map(memberOf), this.shape)));

@@ -48,7 +48,7 @@ export interface RingRegisterOptions {
  * Who decides what the next ring is: single-decree Paxos for each epoch, voted on by those whose the slots are in the ring before
  * (`current`), a majority of them. So from every ring there is one way on, whoever proposes, and whoever dies over it.
  *
- * A ring that is decided is kept on the disk before it is used, then told to all; whoever is seen to be behind is told, too. Only decided
+ * A ring that is decided is kept on the disk before it is used, then told to all by who had it decided; whoever is seen to be behind is told, too. Only decided
  * rings are ever told, so one that skips some epochs is as good.
  */
 export class RingRegister {
@@ -67,6 +67,8 @@ export class RingRegister {
   private nextRequest: number;
   /** The newest decided ring that is known, and not yet in use. */
   private learnt: RingState | undefined;
+  /** The epoch that was decided here last. */
+  private decidedHere = 0;
   private isSaving = false;
   private comparedMs = 0;
   /** When each peer was last told the ring or asked for it. */
@@ -89,7 +91,10 @@ export class RingRegister {
       chance: () => random.next(),
       prepare: (name, id, epoch, ballot) => this.sendPrepare(name, id, epoch, ballot),
       accept: (name, id, ballot, ring) => this.sendAccept(name, id, ballot, ring),
-      decided: (ring) => this.learn(ring),
+      decided: (ring) => {
+        this.decidedHere = ring.epoch;
+        this.learn(ring);
+      },
       nextId: () => this.nextId(),
     });
   }
@@ -183,11 +188,17 @@ export class RingRegister {
     if (before !== undefined && before.epoch >= ring.epoch) return;
     host.useRing(ring);
     log.info({ epoch: ring.epoch, phase: ring.phase, members: namesOf(ring) }, 'the ring has changed');
-    for (const name of new Set([...namesOf(ring), ...(before === undefined ? [] : namesOf(before))])) {
+    // Whoever was told lets others see that it is further, who then ask: all telling all would be too much in a large ring.
+    if (this.decidedHere === ring.epoch) this.tellAll([ring, before ?? ring]);
+    this.proposals.ringChanged(ring, clock.elapsed());
+  }
+
+  private tellAll(rings: readonly RingState[]): void {
+    const { host } = this.options;
+    for (const name of new Set(rings.flatMap(namesOf))) {
       const peer = host.peerOf(name);
       if (peer !== undefined && name !== host.ownName) this.tell(peer);
     }
-    this.proposals.ringChanged(ring, clock.elapsed());
   }
 
   private tell(peer: number): void {
