@@ -407,6 +407,11 @@ export class Assembly {
     });
   }
 
+  /** Before `stop`, when there is time: see `Node.retire`. */
+  retire(done: () => void): void {
+    this.node.retire(done);
+  }
+
   stop(): void {
     this.node.stop();
     this.sweeper.stop();

@@ -5,6 +5,11 @@ import { Message } from './messages.js';
 import type { FrameReader } from './transport/frame-reader.js';
 import type { PeerId, Transport } from './transport.js';
 
+/** So long `whenServed` waits at most, ms, */
+const SERVED_PATIENCE_MS = 2000;
+/** and looks so often. */
+const LOOK_MS = 50;
+
 /** What the room above does for callers; `reply` is called once. */
 export interface CallHandlers {
   /** Runs a command. Nobody waits for it any more from `deadline` on (by `Clock.elapsed`), which may be past already. */
@@ -18,6 +23,8 @@ export class Calls {
   private readonly open: PeerCalls;
   private readonly ages = new TransitAges();
   private handlers: CallHandlers | undefined;
+  /** Commands of other nodes that were begun here and not answered yet. */
+  private serving = 0;
 
   constructor(
     private readonly transport: Transport,
@@ -81,9 +88,11 @@ export class Calls {
     const now = this.clock.elapsed();
     const age = Math.max(this.ages.age(peer, sentMs, now), this.behind(now));
     const deadline = now + budget - age;
-    this.handlers?.forwarded(payload, deadline, (answer) =>
-      this.reply(peer, Message.ForwardReply, id, answer),
-    );
+    this.serving++;
+    this.handlers?.forwarded(payload, deadline, (answer) => {
+      this.serving--;
+      this.reply(peer, Message.ForwardReply, id, answer);
+    });
     return true;
   }
 
@@ -112,6 +121,17 @@ export class Calls {
   /** Nothing is expected of it any more. */
   peerDown(peer: PeerId): void {
     this.open.peerDown(peer);
+  }
+
+  /** Calls back when the commands of others that are under way here are answered, or after a while. */
+  whenServed(done: () => void): void {
+    const deadline = this.clock.elapsed() + SERVED_PATIENCE_MS;
+    const look = (): void => {
+      if (this.serving === 0 || this.clock.elapsed() >= deadline) done();
+      else this.clock.setTimer(LOOK_MS, look);
+    };
+    // Some may be on their way.
+    this.clock.setTimer(2 * LOOK_MS, look);
   }
 
   expire(elapsedMs: number): void {

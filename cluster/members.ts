@@ -49,6 +49,8 @@ export interface MemberEvents {
   /** A member is connected, has formed the cluster itself, and may be asked things. */
   up(peer: PeerId): void;
   down(peer: PeerId): void;
+  /** The peer answers what it was asked, but is to be asked nothing more. */
+  stopping(peer: PeerId): void;
   /** Our data folder is older than what others have seen of us: this node has to go on as a later life than that. */
   outlived(by: Outlived): void;
 }
@@ -235,6 +237,12 @@ export class Members implements RingHost {
     return peer !== undefined && this.transport.isUp(peer);
   }
 
+  /** Tells all others to ask this node nothing more. */
+  retire(): void {
+    this.membership.stops();
+    this.tellAll();
+  }
+
   /** It will serve in a moment, whatever happens. */
   get settling(): boolean {
     return this.awaited !== undefined;
@@ -303,6 +311,7 @@ export class Members implements RingHost {
   private heard(peer: PeerId, greeting: Greeting): void {
     this.met(greeting);
     if (greeting.formed) this.serves(peer);
+    if (greeting.stopping === true && this.ready && this.isMember(peer)) this.events.stopping(peer);
     this.compareEpochs(peer, greeting.epoch);
   }
 

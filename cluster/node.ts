@@ -131,6 +131,7 @@ export class Node {
         sawEpoch: options.sawEpoch,
         up: (peer) => this.memberUp(peer),
         down: (peer) => this.memberDown(peer),
+        stopping: (peer) => this.memberStops(peer),
       },
     );
     turn.addStage('peers', () => transport.flush());
@@ -152,6 +153,14 @@ export class Node {
     });
     this.members.start(this.clock.elapsed());
     this.tick();
+  }
+
+  /** The others are told to ask this node nothing more; `done` when what they have asked is answered, or after a while. */
+  retire(done: () => void): void {
+    if (!this.ready || this.topology.peers.length === 0) return done();
+    this.members.retire();
+    this.turn.plan();
+    this.calls.whenServed(done);
   }
 
   stop(): void {
@@ -372,6 +381,12 @@ export class Node {
     if (this.ready) for (const part of this.parts) part.linkDown?.(peer);
     this.replica.peerDown(peer);
     this.giveUp(peer);
+  }
+
+  /** What it was asked it still answers. */
+  private memberStops(peer: PeerId): void {
+    this.topology.setAlive(peer, false);
+    this.forwarder.changed();
   }
 
   /**

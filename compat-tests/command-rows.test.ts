@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 /** Not in Redis 7.0.15: RingKV's own, and subcommands of later versions. */
-const OURS = /^(kv\.|cas$|delifeq$|delex$|client\|(setinfo|no-touch)$)/;
+const OURS = /^(kv\.|cas$|delifeq$|delex$|client\|(setinfo|no-touch|maint_notifications)$)/;
 const names = [...commandTable().everyRow()].map(({ spec }) => spec.name).filter((name) => !OURS.test(name));
 const whole = names.filter((name) => !name.includes('|'));
 

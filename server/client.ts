@@ -38,6 +38,8 @@ export class ClientState {
   closeAfterReply = false;
   /** CLIENT TRACKING; null: off. */
   tracking: ClientTracking | null = null;
+  /** CLIENT MAINT_NOTIFICATIONS: before the node stops it is told an `address` to go to, or to connect `again`; null: nothing. */
+  movesTo: 'address' | 'again' | null = null;
   /** SUBSCRIBE, to the one channel there is: `__redis__:invalidate`. */
   subscribed = false;
   /** MULTI and WATCH; set once, when the session is made. */

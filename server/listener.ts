@@ -3,10 +3,14 @@ import type { Turn } from '../cluster/turn.js';
 import { ClientState } from './client.js';
 import { Connection, endSoon } from './connection.js';
 import type { Executor } from './executor.js';
+import { tellToMove } from './moving.js';
 import { RequestDecoder } from './resp/decoder.js';
 import type { ServerContext } from './server-context.js';
 import { Session, type SessionHost } from './session.js';
 import { Transaction } from './transaction.js';
+
+/** So long a client that is told to move may take, ms. */
+const MOVING_MS = 5000;
 
 export interface ListenerHost {
   readonly server: ServerContext;
@@ -27,6 +31,8 @@ export class Listener implements SessionHost {
   private readonly server: Server;
   private nextId = 1;
   private draining = false;
+  /** While draining: those that were told to move to another node, and go when they are ready. */
+  private readonly moving = new Set<Session>();
 
   constructor(private readonly host: ListenerHost) {
     this.executor = host.executor;
@@ -47,15 +53,21 @@ export class Listener implements SessionHost {
     });
   }
 
-  /** No new clients; resolves when all commands under way are answered and all clients gone, or after `ms`. */
-  drain(ms: number): Promise<void> {
+  /**
+   * No new clients; resolves when all commands under way are answered and all clients gone, or after `ms`. Clients that understand it are told
+   * to move to another node (`elsewhere`, if there is one) and are waited for.
+   */
+  drain(ms: number, elsewhere: () => string | null): Promise<void> {
     this.draining = true;
     this.server.close();
-    for (const session of this.connections.keys()) this.wake(session);
+    for (const [session, { client }] of this.connections)
+      if (tellToMove(client, elsewhere, ms)) this.moving.add(session);
+    const began = Date.now();
     return new Promise((resolve) => {
-      const deadline = Date.now() + ms;
       const look = (): void => {
-        if (this.connections.size > 0 && Date.now() < deadline) {
+        const lasted = Date.now() - began;
+        if (lasted >= MOVING_MS) this.moving.clear();
+        if (this.connections.size > 0 && lasted < ms) {
           for (const session of this.connections.keys()) this.wake(session);
           setTimeout(look, 10);
           return;
@@ -118,14 +130,16 @@ export class Listener implements SessionHost {
       const connection = this.connections.get(session);
       if (connection === undefined) continue;
       connection.endOfTurn();
-      if (this.draining && session.idle) connection.end();
+      if (this.draining && session.idle && !this.moving.has(session)) connection.end();
     }
   }
 
   private accept(socket: Socket): void {
     const { server } = this.host;
     const { values } = server.settings;
-    if (this.clients.size >= values.maxclients || this.draining) {
+    // Without a word: client libraries try again after a lost connection, and give up after an error.
+    if (this.draining) return void socket.destroy();
+    if (this.clients.size >= values.maxclients) {
       server.stats.rejectedConnections++;
       socket.on('error', () => {});
       socket.write('-ERR max number of clients reached\r\n');
@@ -171,6 +185,7 @@ export class Listener implements SessionHost {
     socket.on('close', () => {
       session.close();
       this.connections.delete(session);
+      this.moving.delete(session);
       this.clients.delete(id);
       server.tracking.disable(client);
     });

@@ -271,7 +271,9 @@ async function assemble(
   const stop = async (): Promise<void> => {
     clearInterval(secondTimer);
     clearInterval(sampleTimer);
-    await listener.drain(values.shutdownTimeout * 1000);
+    // The others first: what own clients still ask is best done without them turning to this node.
+    const retired = new Promise<void>((resolve) => cluster.retire(resolve));
+    await Promise.all([retired, listener.drain(values.shutdownTimeout * 1000, () => otherNode(node))]);
     cluster.stop();
     await transport.close();
     await saveFacts(cluster);
@@ -280,6 +282,13 @@ async function assemble(
     await folder.close();
   };
   return { port: clientPort, busPort, node, seconds: (performance.now() - beganAt) / 1000, stop };
+}
+
+/** Where clients find another node that lives, by chance so that they spread; null: there is none. */
+function otherNode({ ready, topology }: Node): string | null {
+  const others = ready ? topology.peers.filter((peer) => topology.alive[peer] === 1) : [];
+  const chosen = others[Math.floor(systemRandom.next() * others.length)];
+  return chosen === undefined ? null : topology.members[chosen].clientAddress;
 }
 
 /** A level that is asked for with every command: parsed only when it was changed. */

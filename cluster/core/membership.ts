@@ -25,6 +25,8 @@ export interface Greeting {
   readonly addresses: readonly string[];
   /** For this node the cluster has formed: it answers requests from now on. Before, it cannot. */
   readonly formed: boolean;
+  /** It stops: it still answers what it was asked, and shall be asked nothing more. Nodes of before do not say it. */
+  readonly stopping?: boolean;
   /** Of the ring it goes by; 0: of none yet. */
   readonly epoch: number;
   /** Which cluster that is: made of the names in its first ring; '' while there is none. */
@@ -68,11 +70,15 @@ export class Membership {
   private readonly faces = new Map<string, Member>();
   /** It knows the ring from a life before, or was told it, and has not tried all members yet. */
   private settling = false;
+  private stopping = false;
   /** The ring of a node that was alone, and is to be reached by others from now on: it gets the name by which they know it. */
   private nameless: SavedRing | undefined;
 
   constructor(
-    private readonly own: () => Omit<Greeting, 'addresses' | 'busAddress' | 'formed' | 'epoch' | 'cluster'>,
+    private readonly own: () => Omit<
+      Greeting,
+      'addresses' | 'busAddress' | 'formed' | 'stopping' | 'epoch' | 'cluster'
+    >,
     /** How others reach this node, should no seed turn out to be it. */
     private readonly announced: string,
     seeds: readonly string[],
@@ -142,6 +148,11 @@ export class Membership {
     for (const member of members) this.faces.set(member.name, member);
   }
 
+  /** This node is to be asked nothing more. */
+  stops(): void {
+    this.stopping = true;
+  }
+
   /** It has met all members that it could. */
   settled(): void {
     this.settling = false;
@@ -168,6 +179,7 @@ export class Membership {
       busAddress: this.knowsItself ? this.ownName : UNKNOWN_ADDRESS,
       addresses: [...this.known].sort().slice(0, this.ringNow === undefined ? undefined : MAX_NAMED),
       formed: this.ringNow !== undefined && !this.settling,
+      ...(this.stopping ? { stopping: true } : {}),
       epoch: this.ringNow?.epoch ?? 0,
       cluster: this.clusterName,
     };

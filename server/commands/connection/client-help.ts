@@ -43,6 +43,8 @@ export const CLIENT_HELP: readonly string[] = [
   '    Control server assisted client side caching.',
   'TRACKINGINFO',
   '    Report tracking status for the current connection.',
+  'MAINT_NOTIFICATIONS (ON|OFF) [MOVING-ENDPOINT-TYPE <type>]',
+  '    Control whether the current connection is told to move before the node stops.',
   'NO-EVICT (ON|OFF)',
   '    Protect current client connection from eviction.',
   'SETINFO <option> <value>',

@@ -3,6 +3,7 @@ import { container, helpRow } from '../container.js';
 import { CLIENT_HELP } from './client-help.js';
 import { clientKill } from './client-kill.js';
 import { clientInfo, clientList } from './client-list.js';
+import { clientMaintNotifications } from './client-moving.js';
 import { clientPause, clientUnblock, clientUnpause } from './client-pause.js';
 import * as self from './client-self.js';
 import { clientTracking } from './client-tracking.js';
@@ -24,6 +25,7 @@ export const clientCommand: ServerCommandSpec = {
     clientUnpause,
     clientUnblock,
     ...clientTracking,
+    clientMaintNotifications,
     { ...helpRow('client', '5.0.0', CLIENT_HELP), group: 'connection' },
   ]),
   group: 'connection',
