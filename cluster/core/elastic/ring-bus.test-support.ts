@@ -182,7 +182,13 @@ export class RingBus {
     const left = disk.diskAfterPowerLoss();
     // The first ring is known from the configuration if need be; a later one must be on the disk.
     const first = ring?.epoch === 1 ? ring : undefined;
-    return () => this.start(name, first, new StoreBench(undefined, left));
+    return () => {
+      const node = this.start(name, first, new StoreBench(undefined, left));
+      // What it went by it has acted upon: it must not go back behind that.
+      if (ring !== undefined && (node.ring?.epoch ?? 0) < ring.epoch)
+        this.violations.push(`${name} has forgotten ring ${ring.epoch}`);
+      return node;
+    };
   }
 
   /** It comes back with an empty disk, and is told the ring by somebody. */

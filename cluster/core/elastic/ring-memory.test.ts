@@ -87,6 +87,28 @@ describe('a node that has lost its votes', () => {
   });
 });
 
+describe.each([1, 2, 3, 4, 5])('disks are lost in the middle of votes, seed %i', (seed) => {
+  it('one after the other: no epoch ever has two rings, and all vote again', () => {
+    const bus = new RingBus(seed, 'abcde', 'vwxyz');
+    bus.settle();
+    bus.loss = 0.1;
+    bus.doubled = 0.1;
+    bus.disorder = true;
+    for (const name of 'vwxyz') {
+      const by = 'abcde'[Math.floor(bus.chance() * 5)];
+      bus.node(by).change(joining(name));
+      for (let i = Math.floor(bus.chance() * 60); i > 0; i--) bus.step();
+      const lost = 'abcde'[Math.floor(bus.chance() * 5)];
+      bus.losesDisk(lost);
+      const other = 'abcde'[Math.floor(bus.chance() * 5)];
+      bus.node(other).change(joining(name.toUpperCase()));
+      expect(bus.runUntil(() => bus.all(({ register }) => register.remembers))).toBe(true);
+    }
+    expect(bus.violations).toEqual([]);
+    expect(bus.history.size).toBeGreaterThan(5);
+  });
+});
+
 describe('what was taken over', () => {
   const sealed: RingState = {
     epoch: 4,

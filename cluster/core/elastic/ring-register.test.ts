@@ -65,6 +65,18 @@ describe('a change of the ring', () => {
     expect(oneRing(bus).epoch).toBe(2);
   });
 
+  it('is not gone by before it is on the disk: a node whose disk fails stays behind, and comes after', () => {
+    const bus = busOf(1, 'abc', 'd');
+    const c = bus.node('c');
+    c.disk.writeFailure = new Error('full');
+    bus.node('a').change(joining('d'));
+    expect(bus.runUntil(() => bus.node('b').ring!.epoch === 2)).toBe(true);
+    bus.run(2000);
+    expect(c.ring!.epoch).toBe(1);
+    c.disk.writeFailure = null;
+    expect(bus.runUntil(() => c.ring!.epoch === 2)).toBe(true);
+  });
+
   it('a member that was away is told when it is seen to be behind', () => {
     const bus = busOf(1, 'abc', 'd');
     const back = bus.crash('c');
