@@ -258,7 +258,9 @@ export class Assembly {
       members: () => membership.members,
       applicants: () => this.node.members.applicants,
       stateOf: (name) => this.gossip.stateOf(name),
+      isKnown: () => this.driver.isKnown,
     });
+    this.node.addPart(this.control);
     this.joining = new RingJoining({
       transport,
       log,

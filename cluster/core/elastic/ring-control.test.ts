@@ -13,6 +13,8 @@ class Bench {
   readonly bus: RingBus;
   readonly states = new Map<string, State>();
   applicants: Member[] = [];
+  /** All members have taken on the present ring. */
+  isKnown = true;
   readonly control: RingControl;
   readonly ends: [failure: string | null, note: string | null][] = [];
 
@@ -25,6 +27,7 @@ class Bench {
       members: () => [...this.node.ring!.current, ...(this.node.ring!.other ?? [])].map(withFace),
       applicants: () => this.applicants,
       stateOf: (name) => this.states.get(name) ?? 'up',
+      isKnown: () => this.isKnown,
       shape: { replicas: 3, vnodes: 8 },
     });
   }
@@ -193,5 +196,24 @@ describe('a node that wants to be a member', () => {
     expect(told).toEqual([3]);
     expect(bench.target).toBe('acx');
     expect(take(member, Message.JoinAsk, ask.body.subarray(1))).toBe(false);
+  });
+});
+
+describe('a change that comes too soon after another', () => {
+  it('waits until all members go by that one, for a while', () => {
+    const bench = new Bench('abc');
+    bench.isKnown = false;
+    bench.control.weight('b', 2, (...end) => bench.ends.push(end));
+    bench.control.weight('c', 2, (...end) => bench.ends.push(end));
+    bench.control.tick(0, 1000);
+    bench.bus.run(2000);
+    expect([bench.ends, bench.node.ring!.epoch]).toEqual([[], 1]);
+    bench.isKnown = true;
+    bench.control.tick(0, 1050);
+    expect(bench.bus.runUntil(() => bench.ends.length > 0)).toBe(true);
+    expect([bench.ends, bench.node.ring!.epoch]).toEqual([[[null, null]], 2]);
+    bench.isKnown = false;
+    bench.control.tick(0, 60_000);
+    expect(bench.ends[1]).toEqual(['members that are up do not know the present ring yet: try again', null]);
   });
 });

@@ -18,7 +18,20 @@ export interface RingControlWorld {
   readonly applicants: () => readonly Member[];
   /** What this node holds a member for. */
   readonly stateOf: (name: string) => State;
+  /** All who live know the present ring: it may change again (`RingDriver.isKnown`). */
+  readonly isKnown: () => boolean;
   readonly shape: RingShape;
+}
+
+/** So long what is asked for waits until all know of the change before it, ms: who misses two in a row is refused by all. */
+const PATIENCE_MS = 15_000;
+/** Requests that wait for it at most. */
+const MAX_WAITING = 64;
+
+interface Waiting {
+  readonly run: () => void;
+  readonly giveUp: () => void;
+  deadline: number;
 }
 
 /**
@@ -26,7 +39,22 @@ export interface RingControlWorld {
  * is refused. Nodes go by their bus address, their client address or their id.
  */
 export class RingControl {
+  readonly messages = [];
+  private readonly waiting: Waiting[] = [];
+  private nowMs = 0;
+
   constructor(private readonly world: RingControlWorld) {}
+
+  onMessage(): boolean {
+    return false;
+  }
+
+  /** What waits for it goes on, one at a time. */
+  tick(_: number, elapsedMs: number): void {
+    this.nowMs = elapsedMs;
+    while (this.waiting.length > 0 && this.waiting[0].deadline <= elapsedMs) this.waiting.shift()!.giveUp();
+    if (this.waiting.length > 0 && this.world.isKnown()) this.waiting.shift()!.run();
+  }
 
   ring(): RingState | undefined {
     return this.world.ring();
@@ -67,7 +95,7 @@ export class RingControl {
   }
 
   rollback(done: RingControlDone): void {
-    this.world.register.change(undone, (failure) => done(failure, null));
+    this.whenKnown(done, () => this.world.register.change(undone, (failure) => done(failure, null)));
   }
 
   private putInPlace(member: Member, node: string, done: RingControlDone): void {
@@ -81,10 +109,20 @@ export class RingControl {
 
   private change(change: RingChange<Member>, done: RingControlDone): void {
     const { register, shape } = this.world;
-    register.change(
-      (ring) => stepTowards(ring, change, shape),
-      (failure) => done(failure, failure === null ? this.note() : null),
+    this.whenKnown(done, () =>
+      register.change(
+        (ring) => stepTowards(ring, change, shape),
+        (failure) => done(failure, failure === null ? this.note() : null),
+      ),
     );
+  }
+
+  private whenKnown(done: RingControlDone, run: () => void): void {
+    const { world, waiting } = this;
+    if (waiting.length === 0 && (world.ring() === undefined || world.isKnown())) return run();
+    if (waiting.length >= MAX_WAITING) return done('too many changes of the ring are waiting already', null);
+    const giveUp = (): void => done('members that are up do not know the present ring yet: try again', null);
+    waiting.push({ run, giveUp, deadline: this.nowMs + PATIENCE_MS });
   }
 
   private note(): string | null {

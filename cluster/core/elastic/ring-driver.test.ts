@@ -32,7 +32,10 @@ class Bench {
       views: () => MEMBERS.map((_, member) => this.view(member)),
       change: (change, done) => void this.proposed.push({ change, done }),
     });
-    for (const peer of MEMBERS.keys()) this.topology.setAlive(peer, true);
+    for (const peer of MEMBERS.keys()) {
+      this.topology.setAlive(peer, true);
+      this.says(peer, false);
+    }
   }
 
   ringIs(ring: RingState): void {
@@ -135,6 +138,18 @@ describe('the ring goes on', () => {
     bench.pass(5000);
     expect(bench.proposed).toEqual([]);
     expect(bench.driver.holding).toEqual([]);
+  });
+});
+
+describe('a step', () => {
+  it('is not taken before all who live go by the one before; nobody waits for ever for one whose disk takes nothing', () => {
+    const bench = new Bench(COPYING);
+    bench.says(3, true);
+    bench.says(1, false, THREE.epoch);
+    bench.pass(9000);
+    expect([bench.driver.isKnown, bench.driver.holding, bench.proposed]).toEqual([false, [1], []]);
+    bench.pass(2000);
+    expect([bench.driver.isKnown, bench.next]).toEqual([true, 'joint']);
   });
 });
 

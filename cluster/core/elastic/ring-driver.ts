@@ -7,6 +7,8 @@ import { advanced } from './ring-state.js';
 const LOOK_MS = 100;
 /** So much later than the one before each of the voters takes the step, if nobody has, ms. */
 const STAGGER_MS = 250;
+/** So long the next step waits for members that live and do not go by the present ring, ms: one whose disk takes nothing, say. */
+const BEHIND_PATIENCE_MS = 10_000;
 
 export interface RingDriverWorld {
   readonly topology: () => Topology;
@@ -20,7 +22,7 @@ export interface RingDriverWorld {
  * `MemberFacts.ring`):
  *
  * - `copying` and `sealed` last until all who gain slots are done, dead or alive: without them the change makes no sense;
- * - `joint` until all who live go by it;
+ * - `joint` only until all who live go by it, as every phase does: who is two steps behind is refused by all, and so are its clients;
  * - `clearing` until all who lose slots, or leave, are done, as far as they live.
  *
  * The first live voter by name takes the step, the others only if it does not. Should two do it, the register decides it once.
@@ -28,6 +30,9 @@ export interface RingDriverWorld {
 export class RingDriver {
   readonly messages = [];
   private epoch = 0;
+  /** When this node began to go by it. */
+  private sinceMs = 0;
+  private nowMs = 0;
   private lookedMs = Number.NEGATIVE_INFINITY;
   /** Since when nothing holds the ring any more. */
   private freeMs: number | undefined;
@@ -39,6 +44,14 @@ export class RingDriver {
 
   onMessage(): boolean {
     return false;
+  }
+
+  /** All who live go by the present ring, or have had their time for it: the ring may go on, as far as they are concerned. */
+  get isKnown(): boolean {
+    const topology = this.world.topology();
+    this.notice(topology);
+    const views = this.world.views();
+    return topology.peers.every((peer) => !this.isAwaited(topology, peer, views[peer]));
   }
 
   /** The members that the ring waits for: numbers. */
@@ -53,6 +66,7 @@ export class RingDriver {
   tick(_: number, elapsedMs: number): void {
     if (elapsedMs - this.lookedMs < LOOK_MS) return;
     this.lookedMs = elapsedMs;
+    this.nowMs = elapsedMs;
     const topology = this.world.topology();
     this.notice(topology);
     if (topology.ring.phase === 'stable' || this.isProposing) return;
@@ -81,18 +95,26 @@ export class RingDriver {
   private notice({ epoch }: Topology): void {
     if (epoch === this.epoch) return;
     this.epoch = epoch;
+    this.sinceMs = this.nowMs;
     this.freeMs = undefined;
     this.duties.clear();
   }
 
   private holds(topology: Topology, member: number, view: MemberView | undefined): boolean {
     const { ring, alive } = topology;
+    if (this.isAwaited(topology, member, view)) return true;
+    if (ring.phase === 'joint') return false;
     const said = view?.facts?.ring;
-    const isHere = said?.epoch === ring.epoch;
-    if (ring.phase === 'joint') return alive[member] === 1 && !isHere && member !== topology.self;
-    if (isHere && said.done) return false;
+    if (said?.epoch === ring.epoch && said.done) return false;
     if (ring.phase === 'clearing' && alive[member] === 0) return false;
     return this.hasDuty(topology, member);
+  }
+
+  /** It lives and does not go by this ring yet, as far as is known. */
+  private isAwaited({ ring, alive, self }: Topology, member: number, view: MemberView | undefined): boolean {
+    if (member === self || alive[member] === 0) return false;
+    if (this.nowMs - this.sinceMs > BEHIND_PATIENCE_MS) return false;
+    return (view?.facts?.ring?.epoch ?? 0) < ring.epoch;
   }
 
   private hasDuty(topology: Topology, member: number): boolean {

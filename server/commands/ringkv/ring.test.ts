@@ -56,6 +56,7 @@ function form(ring: RingState, alive = 'abcd'): void {
     },
   } as RingRegister;
   desk.ring = new RingControl({
+    isKnown: () => true,
     register,
     shape: { replicas: 2, vnodes: 8 },
     ring: () => results.filter((one) => one !== null && typeof one !== 'string').at(-1) ?? ring,
