@@ -65,7 +65,7 @@ export abstract class ForwardedRequest {
  * earlier try; requests of one slot are never put out of order by waiting.
  */
 export class Forwarder {
-  readonly counters = { retried: 0, held: 0 };
+  readonly counters = { sent: 0, retried: 0, held: 0 };
   private waiting: TopologyWaiter[] = [];
   private readonly waitingOfSlot = new Map<number, number>();
   private epoch = 0;
@@ -153,6 +153,7 @@ export class Forwarder {
       return;
     }
     const budget = Math.max(0, request.deadline - now);
+    this.counters.sent++;
     this.send(owner, budget, request.payload(), (answer, failure) => {
       if (answer === DECLINED) this.declined(request);
       else if (answer !== null) request.answered(answer);

@@ -1,6 +1,7 @@
 import { DEFAULT, type Level } from '../cluster/core/levels.js';
 import type { RespVersion } from './resp/reply.js';
 import type { ClientTracking } from './tracking/client-tracking.js';
+import { RoutingHabit } from './routing-habit.js';
 import type { Transaction } from './transaction.js';
 
 /** CLIENT REPLY modes; `skip-next` becomes `skip` for exactly one command. */
@@ -24,6 +25,8 @@ export class ClientState {
   readonlyMode = false;
   /** It asked who serves which slots, or for a replica: it can follow a MOVED. */
   knowsSlots = false;
+  /** What its keys tell of that, as long as it has not asked. */
+  habit = new RoutingHabit();
   readLevel: Level = DEFAULT;
   writeLevel: Level = DEFAULT;
   /** Unix ms. */

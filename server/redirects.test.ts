@@ -5,6 +5,7 @@ import type { ClientState } from './client.js';
 import { commandTable } from './commands/all.js';
 import { TestDesk } from './commands/connection/test-desk.js';
 import { Redirects } from './redirects.js';
+import { RoutingHabit } from './routing-habit.js';
 
 const table = commandTable();
 const KEYS = Array.from({ length: 200 }, (_, i) => `key:${i}`);
@@ -15,6 +16,7 @@ describe('where a command of a client belongs', () => {
   let topology: Topology;
   let client: ClientState;
   let redirects: Redirects;
+  let isLone: boolean;
 
   function start(mode: string, replicas = 2): void {
     desk = new TestDesk([], { 'cluster-redirects': mode });
@@ -23,13 +25,14 @@ describe('where a command of a client belongs', () => {
     desk.topology = topology;
     client = desk.connect();
     redirects = new Redirects(desk.server);
+    isLone = true;
   }
   beforeEach(() => start('auto'));
 
   function ask(...argv: string[]): string | null {
     const row = table.resolve(argv);
     if (typeof row === 'string') throw new Error(row);
-    return redirects.objection(client, row, argv);
+    return redirects.objection(client, row, argv, isLone);
   }
   const moved = (): number => KEYS.filter((key) => ask('GET', key) !== null).length;
 
@@ -77,6 +80,44 @@ describe('where a command of a client belongs', () => {
     expect(ask('COPY', 'a', 'b')).toMatch(/^CROSSSLOT/);
     for (const argv of [['PING'], ['DBSIZE'], ['EXEC'], ['MULTI'], ['KV.AT', 'ONE', 'GET', 'a']])
       expect(ask(...argv)).toBeNull();
+  });
+
+  describe('of one that has not asked, but sends every key to its coordinator', () => {
+    const own = (): string[] =>
+      Array.from({ length: 1000 }, (_, i) => `own:${i}`).filter((key) => homeOf(key) === 0);
+    const other = (): string => KEYS.find((key) => homeOf(key) !== 0)!;
+    let away: string;
+    beforeEach(() => {
+      const keys = own();
+      away = other();
+      client.knowsSlots = false;
+      for (const key of keys) expect(ask('SET', key, 'v')).toBeNull();
+    });
+
+    it('is the coordinator, for a lone command on one slot', () => {
+      expect(ask('SET', away, 'v')).toMatch(SLOT);
+      isLone = false;
+      expect(ask('SET', away, 'v')).toBeNull();
+      isLone = true;
+      expect(ask('MGET', 'a', 'b')).toBeNull();
+      client.transaction.begin();
+      expect(ask('SET', away, 'v')).toBeNull();
+      expect(ask('EXEC')).toBeNull();
+    });
+
+    it('is here again after RESET, and with `no`', () => {
+      desk.settings.set([['cluster-redirects', 'no']]);
+      expect(ask('SET', away, 'v')).toBeNull();
+      desk.settings.set([['cluster-redirects', 'auto']]);
+      expect(ask('SET', away, 'v')).toMatch(SLOT);
+      client.habit = new RoutingHabit();
+      expect(ask('SET', away, 'v')).toBeNull();
+    });
+  });
+
+  it('is here for a client whose keys are everywhere', () => {
+    for (let i = 0; i < 10_000; i++) expect(ask('SET', `any:${i}`, 'v')).toBeNull();
+    expect([client.habit.judged, client.habit.bySlot]).toEqual([true, false]);
   });
 
   it('is decided again for what a transaction has queued', () => {

@@ -205,7 +205,7 @@ export class Session implements CallOwner {
     } else {
       client.lastCommand = row.spec.name;
     }
-    const elsewhere = objection === null ? host.executor.redirects.objection(client, row, argv) : null;
+    const elsewhere = objection === null ? this.elsewhere(row, argv) : null;
     if (elsewhere !== null) {
       this.redirect(call, elsewhere);
     } else if (objection === null && client.transaction.takes(row)) {
@@ -233,6 +233,13 @@ export class Session implements CallOwner {
     client.transaction.spoil();
     const isExec = host.executor.server.table.lookup(call.argv[0])?.spec.name === 'exec';
     call.finish(isExec ? client.transaction.abort(objection) : objection);
+  }
+
+  /** The error that sends the client to another node. */
+  private elsewhere(row: CommandRow, argv: readonly string[]): string | null {
+    // Its queue's only one, and nothing behind it was read.
+    const isLone = this.underWay === 1 && this.decoder.buffered === 0;
+    return this.host.executor.redirects.objection(this.client, row, argv, isLone);
   }
 
   /** At once: it touches nothing, and within a transaction nothing is under way. */

@@ -1,6 +1,7 @@
 import { DEFAULT } from '../../../cluster/core/levels.js';
 import { Errors } from '../../errors.js';
 import type { ReplyWriter } from '../../resp/reply.js';
+import { RoutingHabit } from '../../routing-habit.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { parseInt64 } from '../numbers.js';
 import { type CommandFlag, NO_KEYS } from '../spec.js';
@@ -104,6 +105,7 @@ function forgetAll({ client, server }: ServerCall): void {
   client.noTouch = false;
   client.readonlyMode = false;
   client.knowsSlots = false;
+  client.habit = new RoutingHabit();
   client.readLevel = DEFAULT;
   client.writeLevel = DEFAULT;
 }
