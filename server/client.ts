@@ -1,7 +1,7 @@
 import { DEFAULT, type Level } from '../cluster/core/levels.js';
 import type { RespVersion } from './resp/reply.js';
-import type { ClientTracking } from './tracking/client-tracking.js';
 import { RoutingHabit } from './routing-habit.js';
+import type { ClientTracking } from './tracking/client-tracking.js';
 import type { Transaction } from './transaction.js';
 
 /** CLIENT REPLY modes; `skip-next` becomes `skip` for exactly one command. */

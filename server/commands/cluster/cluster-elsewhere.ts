@@ -19,8 +19,7 @@ function elsewhere(
   );
 }
 
-const RING =
-  'the ring gives every node its slots, in proportion to its weight (CLUSTER SHARDS and KV.WHERE show them)';
+const RING = 'the ring gives every node its slots, in proportion to its weight: see KV.RING and KV.WEIGHT';
 const NO_FOLLOWERS = 'every node is a master, and the next live home of a slot takes over by itself';
 const EPOCH = 'the epochs follow from the members, and are agreed on by the nodes';
 
@@ -39,14 +38,14 @@ export const elsewhereCommands: readonly ServerCommandSpec[] = [
   elsewhere(
     'forget',
     3,
-    'ringkv remove NODE takes out a dead node, ringkv leave one that lives',
+    'KV.REMOVE takes out a node that is dead, KV.LEAVE, sent to it, one that lives',
     '3.0.0',
     'Remove a node from the nodes table',
   ),
   elsewhere(
     'reset',
     -2,
-    'ringkv leave, then start the node on an empty folder',
+    'KV.LEAVE, then start the node on an empty folder',
     '3.0.0',
     'Reset a Redis Cluster node',
     'O(N) where N is the number of known nodes. The command may execute a FLUSHALL as a side effect.',
