@@ -387,12 +387,17 @@ export class Assembly {
     this.loads = new Loads(this.node, this.counts, engine, databases);
   }
 
-  /** Starts talking. `forwarded` runs a command that another node sent here to be coordinated. */
-  start(forwarded: CallHandlers['forwarded']): void {
+  /** Starts talking. `forwarded` runs a command that another node sent here to be coordinated; `answered` what is asked of the server. */
+  start(
+    forwarded: CallHandlers['forwarded'],
+    answered: (question: number) => string | null = () => null,
+  ): void {
     this.node.start({
       forwarded,
       query: (kind, payload, reply) => {
-        if (kind === LOAD_QUERY) this.loads.answer(reply);
+        const answer = answered(kind);
+        if (answer !== null) reply(answer);
+        else if (kind === LOAD_QUERY) this.loads.answer(reply);
         else this.keyspace.answer(kind, payload, reply);
       },
     });

@@ -128,6 +128,14 @@ export const knownDifferences: readonly KnownDifference[] = [
     ringkv: /^:2147483647/,
   },
   {
+    what: 'OBJECT FREQ without an LFU policy',
+    reason:
+      'nothing is evicted, but reads are counted: so redis-cli --hotkeys shows what the clients of a node read most',
+    script: 'SET k 1\nOBJECT FREQ k',
+    redis: /^-ERR An LFU maxmemory policy is not selected/,
+    ringkv: /^:0\r/,
+  },
+  {
     what: 'MEMORY USAGE',
     reason: 'an estimate of what RingKV cache holds',
     script: 'SET k value\nMEMORY USAGE k',

@@ -51,6 +51,11 @@ export class CommandCall extends Operation implements ServerCall {
   doubtful = false;
   /** The keys it reads are to be remembered for its client: CLIENT TRACKING. */
   remembered = false;
+  /** A read of a hot key whose answer is kept for others: when it began by `Clock.elapsed` (0: not such a read), and the stamp it had. */
+  hotSince = 0;
+  hotStamp = 0;
+  /** Its keys' answers are kept no more when it is over. */
+  endsHotReads = false;
   /** The error line it gets instead of being run. */
   refusal: string | null = null;
   /** ms with a fraction, for the slow log. */
@@ -81,6 +86,8 @@ export class CommandCall extends Operation implements ServerCall {
     this.done = false;
     this.refusal = null;
     this.doubtful = false;
+    this.hotSince = 0;
+    this.endsHotReads = false;
     this.isLate = false;
     this.indexOfKey = undefined;
     this.transaction = null;
@@ -206,6 +213,7 @@ export class CommandCall extends Operation implements ServerCall {
   run(): void {
     // What a try replied that was certainly not applied.
     if (this.serial) this.reply.take();
+    if (this.hotSince > 0) this.keepHot();
     if (this.client.tracking === null) this.runHandler();
     else this.runTracked();
     // What goes through a register takes effect when the register says so.
@@ -217,6 +225,7 @@ export class CommandCall extends Operation implements ServerCall {
       this.reply.take();
       this.reply.error(this.isWrite ? (this.doubtful ? doubted(failure) : failure) : ofRead(failure));
     }
+    if (this.endsHotReads) this.server.hotReads.written(this);
     this.markRun();
     this.done = true;
     this.owner.finished(this);
@@ -249,6 +258,11 @@ export class CommandCall extends Operation implements ServerCall {
       this.reply.take();
       this.reply.error(error.message);
     }
+  }
+
+  private keepHot(): void {
+    const [place] = this.places;
+    this.server.hotReads.keep(place, place.record, this.hotStamp, this.hotSince);
   }
 
   private runTracked(): void {

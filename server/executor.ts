@@ -12,7 +12,8 @@ import type { ReplyBytes } from './resp/reply.js';
 import type { ServerContext } from './server-context.js';
 
 /** ONE: of which this node, being a home replica, is the one. */
-const THIS_REPLICA: Level = 1;
+const ONE: Level = 1;
+const THIS_REPLICA = ONE;
 
 /** Takes a checked command to where it has to run: here, on its keys' coordinator, or in parts on several. */
 export class Executor {
@@ -87,7 +88,9 @@ export class Executor {
     if (row.oneKey) call.takeKey(call.argv[1]);
     else if (!this.takeKeys(call)) return;
     if (call.client.readonlyMode) this.readHere(call);
+    if (!row.isWrite) this.countReads(call);
     const { topology } = this.node;
+    if (this.server.hotReads.on && !topology.alone && this.answersHot(call)) return;
     if (call.remembered && !topology.alone) this.expectChanges(call);
     if (topology.alone || !(row.isWrite || call.serial)) {
       this.coordinator.begin(call);
@@ -98,6 +101,41 @@ export class Executor {
       if (!call.inOneSlot) return call.finish(Errors.crossSlot);
     }
     this.startOnCoordinator(call);
+  }
+
+  private countReads({ db, places, count }: CommandCall): void {
+    const { counts } = this.server.hotKeys;
+    for (let i = 0; i < count; i++) counts.read(db, places[i].key);
+  }
+
+  /** Whether what is left of an earlier answer serves: a read of a hot key at ONE, of which other nodes are the homes. */
+  private answersHot(call: CommandCall): boolean {
+    const { hotKeys, hotReads } = this.server;
+    if (call.isWrite) {
+      hotReads.written(call);
+      call.endsHotReads = true;
+      return false;
+    }
+    const [place] = call.places;
+    if (call.count !== 1 || !hotKeys.isHot(call.db, place.key)) return false;
+    if (call.serial || call.remembered || this.node.topology.isHome[place.slot] === 1) return false;
+    if (this.readLevel(call) !== ONE) return false;
+    const record = hotReads.find(place.db, place.key);
+    if (record === undefined) {
+      call.hotSince = hotReads.nowMs;
+      call.hotStamp = hotReads.stampOf(place.slot);
+      return false;
+    }
+    place.found = record;
+    call.run();
+    call.finish(null);
+    return true;
+  }
+
+  private readLevel({ readLevel }: CommandCall): Level {
+    return readLevel === DEFAULT
+      ? (parseLevel(this.server.settings.values.readQuorum) ?? DEFAULT)
+      : readLevel;
   }
 
   private expectChanges({ client, places, count }: CommandCall): void {

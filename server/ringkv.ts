@@ -14,6 +14,8 @@ import type { Settings } from './config/settings.js';
 import { BUS_PORT_OFFSET, type SettingName, type SettingValues } from './config/table.js';
 import { Databases } from './databases.js';
 import { Executor } from './executor.js';
+import { HotKeys } from './hot-keys/hot-keys.js';
+import { HotReads } from './hot-keys/hot-reads.js';
 import { infoSections } from './info-sections.js';
 import { Listener } from './listener.js';
 import { type OpenDatabase, openDatabase } from './open-database.js';
@@ -33,6 +35,8 @@ const TAKEN_OUT =
   'it was taken out of its cluster, which has gone on without it; to join again it needs an empty data folder';
 const SYNC_EVERY_MS = 1000;
 const SAMPLE_EVERY_MS = 100;
+/** A question between nodes, with its number on the wire: frozen. Those of the keyspace are below it. */
+const HOT_KEYS = 64;
 
 /** A node that runs. */
 export interface RunningServer {
@@ -192,6 +196,16 @@ async function assemble(
   });
   turn.addStage('clients', () => tracking.flush());
   const ringMeter = new RingMeter();
+  const hotKeys = new HotKeys(systemRandom, {
+    peers: () => (node.ready ? node.topology.peers : []),
+    ask: (peer, done) => node.query(peer, HOT_KEYS, '', (answer) => done(answer)),
+  });
+  const hotReads = new HotReads({
+    cacheMs: () => values.hotKeyCacheMs,
+    maxBytes: () => values.hotKeyCacheSize,
+    elapsedMs: systemClock.elapsed,
+  });
+  cluster.changes.onFlushed = () => hotReads.clear();
   const pause = new Pause(systemClock, () => listener.wakeAll());
   const server: ServerContext = {
     settings,
@@ -203,6 +217,8 @@ async function assemble(
     keyspace,
     policies,
     tracking,
+    hotKeys,
+    hotReads,
     physicalDatabases: () => keyspace.physical,
     startedMs: systemClock.now(),
     runId: randomBytes(20).toString('hex'),
@@ -259,14 +275,21 @@ async function assemble(
   // Before the node talks to others: from then on nothing may fail, or dots would have been issued by a start that failed.
   clientPort = await listener.listen(values.host, values.port, values.tcpBacklog);
   const remote = new RemoteCommands(executor);
-  cluster.start((payload, deadline, reply) => remote.run(payload, deadline, reply));
+  cluster.start(
+    (payload, deadline, reply) => remote.run(payload, deadline, reply),
+    (question) => (question === HOT_KEYS ? hotKeys.tell() : null),
+  );
   const secondTimer = setInterval(() => {
     syncEverySecond(values.appendfsync, store, log);
     listener.closeIdle();
     health.check(engine.health());
     if (node.ready) ringMeter.sample(systemClock.elapsed(), node.topology, cluster.gossip.views());
   }, SYNC_EVERY_MS);
-  const sampleTimer = setInterval(() => server.stats.sample(), SAMPLE_EVERY_MS);
+  const sampleTimer = setInterval(() => {
+    server.stats.sample();
+    hotKeys.tick(systemClock.elapsed());
+    hotReads.tick();
+  }, SAMPLE_EVERY_MS);
 
   const stop = async (): Promise<void> => {
     clearInterval(secondTimer);

@@ -10,6 +10,8 @@ import type { WriterTable } from '../storage/writers.js';
 import type { ClientState } from './client.js';
 import type { CommandTable } from './commands/table.js';
 import type { Settings } from './config/settings.js';
+import type { HotKeys } from './hot-keys/hot-keys.js';
+import type { HotReads } from './hot-keys/hot-reads.js';
 import type { Keyspace } from './keyspace.js';
 import type { ConflictPolicies } from './policies/conflict-policies.js';
 import type { ReplyBytes } from './resp/reply.js';
@@ -39,6 +41,8 @@ export interface ServerContext {
   readonly policies: ConflictPolicies;
   /** CLIENT TRACKING. */
   readonly tracking: Tracking;
+  readonly hotKeys: HotKeys;
+  readonly hotReads: HotReads;
   /** The stored database behind each number a client may SELECT; a new array after each SWAPDB. */
   physicalDatabases(): readonly number[];
   readonly startedMs: number;

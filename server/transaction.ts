@@ -185,8 +185,14 @@ export class Transaction {
     const { client, executor } = this;
     const { node } = executor;
     const settings = settingsOf(client, call);
-    const run = new ExecRun(executor, client, settings, queued, watches, call.now, done);
+    const { hotReads } = executor.server;
+    const end: ExecDone = (outcome) => {
+      if (hotReads.on) hotReads.written(run);
+      done(outcome);
+    };
+    const run = new ExecRun(executor, client, settings, queued, watches, call.now, end);
     if (run.count === 0) return run.start();
+    if (hotReads.on) hotReads.written(run);
     const objection = this.objection(call);
     if (objection !== null) return done(objection);
     if (node.topology.alone) return run.start();
@@ -194,7 +200,7 @@ export class Transaction {
     if (queued.some(({ row }) => row.isWrite && !row.hasKeys)) return done(FLUSH_WITH_KEYS);
     if (!run.inOneSlot) return done(Errors.crossSlot);
     if (!run.serial && node.forwarder.runsHere(run.places[0].slot)) return run.start();
-    node.forwarder.start(new ForwardedExec(run, settings, watches, queued, done));
+    node.forwarder.start(new ForwardedExec(run, settings, watches, queued, end));
   }
 }
 

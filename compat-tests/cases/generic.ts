@@ -243,7 +243,6 @@ export const genericCases: Cases = {
     OBJECT REFCOUNT nosuch
     OBJECT IDLETIME nosuch
     OBJECT IDLETIME s
-    OBJECT FREQ n
     OBJECT FREQ nosuch
     OBJECT HELP
     OBJECT HELP x

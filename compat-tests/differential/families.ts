@@ -107,7 +107,7 @@ export const generic: readonly Make[] = [
   (p) => [p.random.pick(['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME']), key(p)],
   (p) => ['PERSIST', key(p)],
   (p) => ['MOVE', key(p), database(p.random)],
-  (p) => ['OBJECT', p.random.pick(['FREQ', 'IDLETIME', 'HELP']), key(p)],
+  (p) => ['OBJECT', p.random.pick(['IDLETIME', 'HELP']), key(p)],
   (p) => ['RESTORE', key(p), '0', argument.value(p.random)],
 ];
 

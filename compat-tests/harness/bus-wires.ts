@@ -2,7 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 const HOST = '127.0.0.1';
 /** Where the opening with which whoever dials begins has the node's id (`cluster/transport/handshake.ts`). */
-const ID_AT = 5;
+const ID_AT = 6;
 const ID_BYTES = 16;
 
 /** One direction of a connection: what is read on one side goes to the other, or waits while the wire is cut. */

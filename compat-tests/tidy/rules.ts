@@ -16,6 +16,7 @@ const ENTRANCES = new Set([
   'cluster/sim/main.ts',
   'cluster/sim/cli/worker.ts',
   'bench/micro/decoder.ts',
+  'bench/micro/hot-keys.ts',
   'cluster/sim/gossip-main.ts',
   'storage/buffer-latin1.d.ts',
 ]);
@@ -46,7 +47,7 @@ const MAY_IMPORT: readonly (readonly [room: RegExp, allowed: RegExp])[] = [
   [/^server\//, /^(server\/|cluster\/|storage\/|node:|pino|zod$|commander$)/],
   [
     /^bench\//,
-    /^(bench\/|compat-tests\/harness\/|cluster\/sim\/linearizability\/|cluster\/core\/ring(-\w+)?\.ts$|server\/(resp|operator)\/|node:|redis-parser$|commander$|ioredis$|redis$)/,
+    /^(bench\/|compat-tests\/harness\/|cluster\/sim\/linearizability\/|cluster\/core\/ring(-\w+)?\.ts$|server\/(resp|operator|hot-keys)\/|node:|redis-parser$|commander$|ioredis$|redis$)/,
   ],
   // What a user would write, and the harness that gives it a cluster to break.
   [/^examples\//, /^(examples\/|compat-tests\/harness\/|ioredis$|node:)/],

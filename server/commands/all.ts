@@ -6,6 +6,7 @@ import { pubsubCommands } from './pubsub/subscribe.js';
 import { casCommand } from './ringkv/cas.js';
 import { consistencyCommands } from './ringkv/consistency.js';
 import { hintCommands } from './ringkv/hints.js';
+import { hotKeyCommands } from './ringkv/hot-keys.js';
 import { nodeCommands } from './ringkv/nodes.js';
 import { putCommands } from './ringkv/put.js';
 import { repairCommands } from './ringkv/repair.js';
@@ -37,5 +38,6 @@ export function commandTable(): CommandTable {
     ...hintCommands,
     ...ringCommands,
     ...ringChangeCommands,
+    ...hotKeyCommands,
   ]);
 }

@@ -193,6 +193,18 @@ export const SETTINGS = {
     mutable: true,
     unit: 's',
   }),
+  'hot-key-cache-ms': row(
+    integer(0, 60_000),
+    '0',
+    'Answers to reads at level ONE of keys that are read far above the rest serve so long on nodes that do not hold the key; 0 = off. Writes through the same node end it at once.',
+    mutableMs,
+  ),
+  'hot-key-cache-size': row(
+    memory(0, 64 * GB),
+    '16mb',
+    'Bound of these answers; the oldest go first.',
+    mutableBytes,
+  ),
   'tracking-table-max-keys': row(
     integer(0, 1_000_000_000),
     '1000000',

@@ -40,6 +40,8 @@ const LET_GO_EVERY_MS = 10_000;
  */
 export class ChangeFeed {
   readonly messages = [Message.Follow, Message.Changed, Message.ChangesLost, Message.FeedPulse];
+  /** A database was flushed on this node, for whoever keeps something of it for a moment. */
+  onFlushed: () => void = () => {};
   private readonly followers: Followers;
   private readonly following: Following;
   private listener: ChangeListener | null = null;
@@ -93,6 +95,7 @@ export class ChangeFeed {
   flushed(): void {
     this.listener?.flushed();
     this.followers.allChanged();
+    this.onFlushed();
   }
 
   /** The end of a turn. */

@@ -1,5 +1,6 @@
+import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { parseInt64 } from '../numbers.js';
-import { type Call, type CommandSpec, type KeyPositions, NO_KEYS, type Value } from '../spec.js';
+import { type KeyPositions, NO_KEYS, type Value } from '../spec.js';
 
 const SECOND_ARGUMENT: KeyPositions = { first: 2, last: 2, step: 1 };
 /** Longer strings are an allocation of their own in Redis (`object.c`, OBJ_ENCODING_EMBSTR_SIZE_LIMIT). */
@@ -7,11 +8,14 @@ const EMBSTR_BYTES = 44;
 /** Redis shares the objects of the integers below this, and answers INT_MAX as their reference count. */
 const SHARED_INTEGERS = 10_000;
 const SHARED_REFERENCES = 2 ** 31 - 1;
-const NO_LFU =
-  'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.';
+/** Redis's counter begins here, ends there, and takes `LFU_LOG_FACTOR` times as many reads for each next step (`evict.c`). */
+const LFU_FIRST = 5;
+const LFU_LAST = 255;
+const LFU_LOG_FACTOR = 10;
+const LFU_SECONDS = 60;
 
 /** OBJECT: answered as Redis would have stored the string; nothing of it says how RingKV stores it. */
-export const objectCommand: CommandSpec = {
+export const objectCommand: ServerCommandSpec = {
   name: 'object',
   arity: -2,
   flags: [],
@@ -30,7 +34,7 @@ export const objectCommand: CommandSpec = {
       call.reply.bulk(encodingOf(payload)),
     ),
     objectRow('freq', '4.0.0', 'Get the logarithmic access frequency counter of a Redis object', (call) =>
-      call.reply.error(NO_LFU),
+      call.reply.integer(frequencyOf(call.server.hotKeys.counts.of(call.db, call.argv[2]))),
     ),
     objectRow('idletime', '2.2.3', 'Get the time since a Redis object was last accessed', (call) =>
       call.reply.integer(0),
@@ -64,8 +68,8 @@ function objectRow(
   name: string,
   since: string,
   summary: string,
-  answer: (call: Call, value: Value) => void,
-): CommandSpec {
+  answer: (call: ServerCall, value: Value) => void,
+): ServerCommandSpec {
   return {
     name: `object|${name}`,
     arity: 3,
@@ -82,6 +86,13 @@ function objectRow(
       else answer(call, value);
     },
   };
+}
+
+/** Redis's counter after a minute at this rate: what `redis-cli --hotkeys` goes by. 0: hardly read on this node. */
+function frequencyOf(perSecond: number): number {
+  if (perSecond === 0) return 0;
+  const steps = Math.sqrt((2 * perSecond * LFU_SECONDS) / LFU_LOG_FACTOR);
+  return Math.min(LFU_LAST, Math.round(LFU_FIRST + steps));
 }
 
 function encodingOf(payload: string): string {
