@@ -258,7 +258,7 @@ export class Assembly {
       members: () => membership.members,
       applicants: () => this.node.members.applicants,
       stateOf: (name) => this.gossip.stateOf(name),
-      isKnown: () => this.driver.isKnown,
+      isKnown: () => this.node.ready && this.driver.isKnown,
     });
     this.node.addPart(this.control);
     this.joining = new RingJoining({
