@@ -33,11 +33,11 @@ describe.each([1, 2, 3, 4, 5])('seed %i: a node with an empty folder', (seed) =>
     const world = formed(seed);
     const joiner = world.addNode();
     joiner.start();
-    expect(world.runUntil(() => agree(world.nodes), 10_000)).toBe(true);
+    expect(world.runUntil(() => agree(world.nodes), 30_000)).toBe(true);
     const ring = ringOf(joiner)!;
     expect(ring).toMatchObject({ epoch: 2, phase: 'copying' });
     expect(namesIn(ring)).toEqual(['n1:1', 'n2:1', 'n3:1', 'n4:1']);
-    expect(world.runUntil(() => world.whole, 10_000)).toBe(true);
+    expect(world.runUntil(() => world.whole, 30_000)).toBe(true);
     expect(world.checker.violations).toEqual([]);
   });
 
@@ -45,9 +45,9 @@ describe.each([1, 2, 3, 4, 5])('seed %i: a node with an empty folder', (seed) =>
     const world = formed(seed);
     const joiners = [world.addNode(), world.addNode()];
     for (const joiner of joiners) joiner.start();
-    expect(world.runUntil(() => agree(world.nodes), 10_000)).toBe(true);
+    expect(world.runUntil(() => agree(world.nodes), 30_000)).toBe(true);
     expect(namesIn(ringOf(joiners[0])!)).toHaveLength(5);
-    expect(world.runUntil(() => world.whole, 10_000)).toBe(true);
+    expect(world.runUntil(() => world.whole, 30_000)).toBe(true);
   });
 
   it('waits while no majority can take it in, and serves nobody', () => {
@@ -84,21 +84,21 @@ it('members that were away find the ring of those that were there, also the new 
   world.runFor(3000);
   const joiner = world.addNode();
   joiner.start();
-  expect(world.runUntil(() => agree([...others, joiner]), 10_000)).toBe(true);
+  expect(world.runUntil(() => agree([...others, joiner]), 30_000)).toBe(true);
   away.start();
   expect(world.runUntil(() => agree(world.nodes), 5000)).toBe(true);
-  expect(world.runUntil(() => world.whole, 10_000)).toBe(true);
+  expect(world.runUntil(() => world.whole, 30_000)).toBe(true);
 });
 
 it('all know the ring after they have lost power together', () => {
   const world = formed(1);
   const joiner = world.addNode();
   joiner.start();
-  expect(world.runUntil(() => agree(world.nodes), 10_000)).toBe(true);
+  expect(world.runUntil(() => agree(world.nodes), 30_000)).toBe(true);
   const text = ringText(ringOf(joiner)!);
   for (const node of world.nodes) node.crash(true);
   world.startAll();
-  expect(world.runUntil(() => agree(world.nodes), 10_000)).toBe(true);
+  expect(world.runUntil(() => agree(world.nodes), 30_000)).toBe(true);
   expect(ringText(ringOf(joiner)!)).toBe(text);
 });
 
@@ -109,7 +109,7 @@ it('a member whose disk is lost comes back under its name, and the ring stays as
   lost.loseDisk();
   world.runFor(3000);
   lost.start();
-  expect(world.runUntil(() => agree(world.nodes), 10_000)).toBe(true);
+  expect(world.runUntil(() => agree(world.nodes), 30_000)).toBe(true);
   expect(ringOf(lost)!.epoch).toBe(1);
   const member = other.life!.node.members;
   expect(namesIn(member.ring!)).toContain(lost.address);
@@ -158,7 +158,7 @@ describe('a node that is in the ring no longer', () => {
     world.nodes[0].life!.assembly.control.remove(gone.address, (failure) => {
       removed = failure;
     });
-    expect(world.runUntil(() => removed === null, 5000)).toBe(true);
+    expect(world.runUntil(() => removed === null, 30_000)).toBe(true);
     const { ring } = world.nodes[0].life!.assembly;
     for (let i = 0; i < 4; i++) {
       let done = false;
@@ -176,7 +176,7 @@ describe('a node that is in the ring no longer', () => {
     // Under the same address, with an empty folder, it may come again.
     gone.loseDisk();
     gone.start();
-    expect(world.runUntil(() => agree(world.nodes), 10_000)).toBe(true);
+    expect(world.runUntil(() => agree(world.nodes), 30_000)).toBe(true);
     expect(namesIn(ringOf(gone)!)).toContain(gone.address);
   });
 });
