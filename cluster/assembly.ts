@@ -14,6 +14,7 @@ import { AntiEntropy } from './core/anti-entropy/anti-entropy.js';
 import { ChangeFeed } from './core/change-feed/change-feed.js';
 import { ClockGuard } from './core/clock-guard.js';
 import { DamagedRecords } from './core/damaged-records.js';
+import { Duties } from './core/elastic/duties.js';
 import { RingControl } from './core/elastic/ring-control.js';
 import { RingDriver } from './core/elastic/ring-driver.js';
 import { RingJoining } from './core/elastic/ring-joining.js';
@@ -155,6 +156,7 @@ export class Assembly {
   readonly loads: Loads;
   readonly registers: Registers;
   readonly memory: RegisterMemory;
+  readonly duties: Duties;
   readonly changes: ChangeFeed;
   readonly ring: RingRegister;
   readonly control: RingControl;
@@ -283,7 +285,7 @@ export class Assembly {
       random,
       log,
       topology: () => this.node.topology,
-      facts: () => ({ id: nodeId, address: world.clientAddress(), rack }),
+      facts: () => ({ id: nodeId, address: world.clientAddress(), rack, ring: this.duties.facts() }),
       heartbeatMs: settings.heartbeatInterval,
       phiThreshold: settings.phiThreshold,
       gossipInterval: settings.gossipInterval,
@@ -360,6 +362,27 @@ export class Assembly {
       },
     );
     this.node.addPart(this.repair);
+    this.duties = new Duties({
+      topology,
+      streams: this.repair,
+      memory: this.memory,
+      registers: this.registers,
+      store: this.store,
+      trees: this.trees,
+      known: () => this.recounter.known,
+      hints: this.hints,
+      epochOf: (peer) => this.gossip.factsOf(peer)?.ring?.epoch ?? 0,
+      writeQuorum: settings.writeQuorum,
+      requestTimeout: settings.requestTimeout,
+      throttle: settings.streamThrottle,
+      forgot: (record) => {
+        own.forgot(record);
+        // Should the slot come back, what it says next under its name must not claim to have seen this.
+        if (record !== null && own.madeAnyOf(record) && own.lostSome()) world.lostSome();
+      },
+      log,
+    });
+    this.node.addPart(this.duties);
     this.changes = new ChangeFeed(this.store, topology, transport, {
       firstRequest: world.firstRequest,
       plan: () => turn.plan(),

@@ -71,6 +71,11 @@ export class GossipPart implements NodePart, Names {
     });
   }
 
+  /** What the member says of itself; undefined: it was not heard of yet. */
+  factsOf(member: PeerId): MemberFacts | undefined {
+    return this.gossip === undefined ? undefined : parseFacts(this.gossip.table.state(member).facts);
+  }
+
   formed(): void {
     const { topology, random, transport, phiThreshold, gossipInterval, heartbeatMs, usable } = this.options;
     const { members, self } = topology();

@@ -167,6 +167,13 @@ export class HintStore {
     return unsafe.length > 0;
   }
 
+  /** Whether any member is known to lack the key's newest record. */
+  isHinted(key: HintedKey): boolean {
+    const id = idOf(key);
+    for (const { byId } of this.index.values()) if (byId.has(id)) return true;
+    return false;
+  }
+
   forget(target: string, entry: HintedKey): void {
     const hint = this.index.get(target)?.byId.get(idOf(entry));
     if (hint === undefined) return;

@@ -29,7 +29,7 @@ export class HandoffBench {
   readonly disk = new StoreBench();
   readonly store = this.disk.store;
   readonly forgotten: (KeyRecord | null)[] = [];
-  readonly topology: Topology;
+  topology: Topology;
   readonly home: number;
   readonly foreign: number;
   hints!: HintStore;

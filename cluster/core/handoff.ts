@@ -65,13 +65,11 @@ const MESSAGE_OVERHEAD = 20;
  *
  * Promise: nothing is forgotten that was not acknowledged, except by a home replica about a member that was away longer than
  * `hint-window`, which anti-entropy then brings up to date from that same record. A stand-in keeps its copy, which was counted as
- * its member's, until that member itself has it.
+ * its member's, until that member itself has it, or is no home of the key any more: then all homes are sent the record.
  */
 export class Handoff implements Hints {
   readonly messages: readonly number[] = [Message.HintAck];
   readonly counters = { sent: 0, sentBytes: 0, failed: 0, damaged: 0 };
-  /** Members' indexes by their names. */
-  private readonly memberOf = new Map<string, number>();
   private readonly lines = new Map<string, HintLine>();
   private readonly requests = new Map<number, Request>();
   /** Since when each member is down, by the clock that cannot be set; 0: it is up. */
@@ -129,7 +127,7 @@ export class Handoff implements Hints {
   figures(): HandoffFigures[] {
     const { members, alive } = this.topology();
     return this.hints.targets().map((one) => {
-      const member = this.memberOf.get(one.target);
+      const member = this.memberOf(one.target);
       if (member === undefined) return { ...one, delivering: false, clientAddress: '' };
       return { ...one, delivering: alive[member] === 1, clientAddress: members[member].clientAddress };
     });
@@ -138,11 +136,12 @@ export class Handoff implements Hints {
   // --- time, members, answers ---
 
   formed(): void {
-    const { members, self } = this.topology();
-    members.forEach(({ name }, member) => {
-      if (member !== self) this.memberOf.set(name, member);
-    });
     this.load();
+  }
+
+  /** What is kept for members may be others' now. */
+  ringChanged(): void {
+    for (const line of this.lines.values()) line.restart();
   }
 
   peerUp(peer: number): void {
@@ -206,21 +205,28 @@ export class Handoff implements Hints {
   private pump(line: HintLine): void {
     const now = this.clock.elapsed();
     if (this.stopped || !line.mayGo(now)) return;
-    const member = this.memberOf.get(line.target);
-    const { alive, isHome } = this.topology();
-    const isUp = member !== undefined && alive[member] === 1;
-    const isAway = !isUp && member !== undefined;
-    if (isAway && (line.swept || this.mayKeep(member))) return;
+    const member = this.memberOf(line.target);
+    const topology = this.topology();
+    const isUp = member !== undefined && topology.alive[member] === 1;
+    const mayKeep = member !== undefined && this.mayKeep(member);
+    const isAway = member !== undefined && !isUp && !topology.isLeaving;
+    if (isAway && (mayKeep ? line.sorted : line.swept)) return;
     for (let steps = 0; steps < MAX_STEPS && line.hasRoom && this.bucket.open(now); steps++) {
       const hint = line.next();
       if (hint === undefined) {
-        line.swept = isAway;
+        line.sorted = !line.again;
+        line.again = false;
+        line.swept = !mayKeep;
         return;
       }
-      if (isUp) this.begin(line, hint, [member]);
-      else if (isHome[hint.slot] === 1) this.drop(line, hint);
-      // What a stand-in has was counted in its member's place: only who is no member any more leaves it to the others.
-      else if (!isAway) this.begin(line, hint, this.liveHomes(hint.slot));
+      const { slot } = hint;
+      const isOurs = topology.isHome[slot] === 1;
+      const isTheirs = member !== undefined && topology.homes(slot).includes(member);
+      if (isTheirs && isUp) this.begin(line, hint, [member]);
+      else if (isTheirs && isOurs && !mayKeep) this.drop(line, hint);
+      else if (!isTheirs && isOurs) this.leaveToRepair(line, hint);
+      // What a stand-in has was counted in its member's place: only who is no home any more leaves it to the others, and who is leaving.
+      else if (!isOurs && (!isTheirs || topology.isLeaving)) this.begin(line, hint, this.liveHomes(slot));
     }
   }
 
@@ -230,13 +236,20 @@ export class Handoff implements Hints {
       const facts = { member: line.target, hints: this.hints.countOf(line.target) };
       this.log.warn(facts, 'a member is away for longer than hint-window: what it missed is left to repair');
     }
+    this.leaveToRepair(line, hint);
+  }
+
+  private leaveToRepair(line: HintLine, hint: Hint): void {
     this.hints.counters.dropped++;
     this.hints.forget(line.target, hint);
   }
 
   private begin(line: HintLine, hint: Hint, receivers: readonly number[]): void {
     // A stand-in whose home replicas are all down waits for one of them.
-    if (receivers.length === 0) return;
+    if (receivers.length === 0) {
+      line.again = true;
+      return;
+    }
     const entry = this.store.pin(hint.db, hint.slot, hint.key);
     line.underWay++;
     const delivery = {
@@ -317,7 +330,7 @@ export class Handoff implements Hints {
   private delivered(delivery: Delivery): void {
     const { line, hint, entry, record } = delivery;
     const same = entry.record !== undefined && sameRecord(entry.record, record);
-    if (this.topology().isHome[hint.slot] === 1) {
+    if (this.keepsRow(hint.slot)) {
       // What is newer here and was not missed by the member again, it has got from who wrote it.
       if (same || hint.kept === delivery.kept) this.forgetDelivered(line, hint);
       return;
@@ -347,9 +360,24 @@ export class Handoff implements Hints {
   private giveUpDamaged({ line, hint, entry }: Delivery): void {
     this.counters.damaged++;
     this.hints.forget(line.target, hint);
-    if (this.topology().isHome[hint.slot] === 1 || this.hints.secure(entry)) return;
+    if (this.keepsRow(hint.slot) || this.hints.secure(entry)) return;
     this.options.forgot(null);
     this.store.adoptAbsence(entry);
+  }
+
+  /** This node is a home of the slot, or is becoming one. */
+  private keepsRow(slot: number): boolean {
+    const { isHome, keeps, ring } = this.topology();
+    return isHome[slot] === 1 || (keeps[slot] === 1 && ring.phase !== 'clearing');
+  }
+
+  /** undefined: it is no member of the ring. */
+  private memberOf(target: string): number | undefined {
+    const topology = this.topology();
+    const member = topology.numberOf(target);
+    return member !== undefined && member !== topology.self && topology.inRing[member] === 1
+      ? member
+      : undefined;
   }
 
   private liveHomes(slot: number): number[] {

@@ -20,6 +20,10 @@ export class HintLine {
   logged = false;
   /** The member is away for good, and of what is kept for it there is nothing more to drop. */
   swept = false;
+  /** The member is away, and of what is kept for it all is its own still, as the ring is. */
+  sorted = false;
+  /** Something could not be handed on in this round, and is to be tried in another. */
+  again = false;
   private walk: IterableIterator<Hint> | undefined;
   private usualBytes = FIRST_GUESS;
   private failures = 0;
@@ -62,6 +66,8 @@ export class HintLine {
 
   /** Not taken: the walk goes on after a pause, longer with each failure in a row. */
   failed(elapsedMs: number): void {
+    this.sorted = false;
+    this.again = true;
     this.pausedUntil = elapsedMs + Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** Math.min(this.failures++, 20));
   }
 
@@ -71,5 +77,6 @@ export class HintLine {
     this.succeeded();
     this.logged = false;
     this.swept = false;
+    this.sorted = false;
   }
 }

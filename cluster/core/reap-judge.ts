@@ -71,7 +71,7 @@ export class ReapJudge {
 
   private agrees({ entry, a, b }: Asked): boolean {
     const { store } = this;
-    if (!isSettled(store, entry)) return false;
+    if (!isSettled(store, entry) || this.topology().ring.phase !== 'stable') return false;
     const record = entry.record ?? null;
     // What has nothing cannot hand anything back.
     if (record === null) return true;

@@ -8,6 +8,7 @@ import { FrameReader } from '../transport/frame-reader.js';
 import { FrameWriter } from '../transport/frame-writer.js';
 import type { Transport } from '../transport.js';
 import { applyRecord } from './apply.js';
+import { ringOf, topologyIn } from './elastic/rings.test-support.js';
 import { hlcFromMs } from './hlc.js';
 import { Reaper, tombstoneSince } from './reaper.js';
 import { Topology } from './topology.js';
@@ -31,7 +32,7 @@ interface Heard {
 class ReapBench {
   readonly disk = new StoreBench();
   readonly store = this.disk.store;
-  readonly topology: Topology;
+  topology: Topology;
   readonly reaper: Reaper;
   /** A slot that node 0 coordinates, one it is another home of, and one it is no home of. */
   readonly own: number;
@@ -256,6 +257,30 @@ describe('the node that coordinates a deleted key', () => {
     expect(peers(bench.heard())).toEqual(everybody);
   });
 
+  it('asks nobody while slots move, nor for what it has asked before they began to', () => {
+    bench.put('k', bench.record(null, 5));
+    const stable = bench.topology;
+    for (const phase of ['copying', 'joint', 'sealed', 'clearing'] as const) {
+      bench.topology = topologyIn(ringOf(phase, [0, 1, 2, 3, 4], [0, 1, 2, 3]), 0, 5);
+      bench.pass(GRACE);
+      expect(bench.heard()).toEqual([]);
+    }
+    bench.topology = stable;
+    bench.pass(HOUR);
+    const heard = bench.heard();
+    expect(heard).toHaveLength(4);
+    bench.reaper.ringChanged();
+    bench.answer(heard);
+    expect([bench.heard(), bench.has('k')]).toEqual([[], '']);
+  });
+
+  it('asks the members of the ring, and not who is only known', () => {
+    bench.topology = topologyIn(ringOf('stable', [0, 1, 2, 3], []), 0, 5);
+    bench.put('k', bench.record(null, 5), bench.topology.firstLive.indexOf(0));
+    bench.pass(GRACE + HOUR);
+    expect(bench.heard().map(({ peer }) => peer)).toEqual([1, 2, 3]);
+  });
+
   it('gives up when a member goes down in between, and does not count a late answer', () => {
     bench.pass(DUE);
     const asked = bench.heard();
@@ -388,6 +413,12 @@ describe('a replica that is asked', () => {
     expect(bench.asked('k', bench.second, tombstone())).toBe(false);
     expect(bench.asked('k', bench.second, tombstone(), true)).toBe(false);
     expect(bench.rows()).toBe(1);
+  });
+
+  it('does not agree while slots move, though it has nothing', () => {
+    const tombstone = bench.record(null, 5);
+    bench.topology = topologyIn(ringOf('copying', [0, 1, 2, 3, 4], [0, 1, 2, 3]), 0, 5);
+    expect(bench.asked('nothing', bench.own, tombstone)).toBe(false);
   });
 
   it('does not agree as a stand-in that has anything of the key, even the very tombstone', () => {

@@ -55,7 +55,7 @@ interface Round {
 
 /**
  * Forgets deleted keys for good. The first home replica of a key does it, following its index of tombstones, once `gc-grace` has
- * passed, and only while every member of the cluster is up.
+ * passed, and only while every member of the ring is up, and no slot moves: who copies one must not be handed what is forgotten meanwhile.
  *
  * Promise: a tombstone goes only when every home replica holds the very same one or nothing, and no other member holds anything of
  * the key: no old value is left that it would have to hold down (the wound of riak_kv#1094). The others drop it first and
@@ -95,6 +95,10 @@ export class Reaper {
     this.abandon();
   }
 
+  ringChanged(): void {
+    this.abandon();
+  }
+
   tick(nowMs: number, elapsedMs: number): void {
     this.nowMs = nowMs;
     this.elapsedMs = elapsedMs;
@@ -102,7 +106,7 @@ export class Reaper {
       if (elapsedMs >= this.round.deadlineMs) this.abandon();
       return;
     }
-    if (this.walking || this.stopped || this.store.writeError !== null || !this.allAlive) return;
+    if (this.walking || this.stopped || this.store.writeError !== null || !this.mayReap) return;
     if (this.cursor !== null || elapsedMs >= this.pauseUntilMs) this.walk();
   }
 
@@ -111,8 +115,9 @@ export class Reaper {
     this.abandon();
   }
 
-  private get allAlive(): boolean {
-    return this.topology().alive.every((alive) => alive === 1);
+  private get mayReap(): boolean {
+    const { ring, peers, alive } = this.topology();
+    return ring.phase === 'stable' && peers.every((peer) => alive[peer] === 1);
   }
 
   /** Looks at the next rows that are due. */
@@ -168,9 +173,8 @@ export class Reaper {
 
   private begin(candidates: readonly Candidate[], error: Error | null): void {
     this.walking = false;
-    const { members, self } = this.topology();
-    const others = [...members.keys()].filter((peer) => peer !== self);
-    if (error !== null || this.stopped || !this.allAlive) this.release(candidates);
+    const others = this.topology().peers;
+    if (error !== null || this.stopped || !this.mayReap) this.release(candidates);
     else this.ask(false, candidates, new Map(others.map((peer) => [peer, candidates])));
   }
 

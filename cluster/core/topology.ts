@@ -114,6 +114,12 @@ export class Topology {
     return this.ring.epoch;
   }
 
+  /** This node is a member no longer than until its slots are cleared. */
+  get isLeaving(): boolean {
+    const { phase, current } = this.ring;
+    return phase === 'clearing' && !current.some(({ name }) => name === this.members[this.self].name);
+  }
+
   /** The number of the member of that name. */
   numberOf(name: string): number | undefined {
     return this.numbers.get(name);
@@ -177,6 +183,12 @@ export class Topology {
   /** While slots move: the home replicas on the old side, who have everything. Otherwise: the home replicas. */
   sources(slot: number): Uint16Array {
     return this.current.lists[this.current.listOf[slot]].homes;
+  }
+
+  /** While slots move: the home replicas on the new side. Otherwise: the home replicas. */
+  targets(slot: number): Uint16Array {
+    const side = this.other === null || this.ring.phase === 'clearing' ? this.current : this.other;
+    return side.lists[side.listOf[slot]].homes;
   }
 
   /** Who has all of the slot, as far as any replica has: a home that is only becoming one has not. NOBODY when all are down. */

@@ -182,9 +182,9 @@ export class AntiEntropy {
     return true;
   }
 
-  /** Bytes of slots that move, sent and received since the start. */
-  get streamedBytes(): number {
-    return this.streamer.bytes;
+  /** Bytes of slots that move, since the start. */
+  get streamed(): { readonly sent: number; readonly received: number } {
+    return this.streamer;
   }
 
   /** How things stand with every peer that shares slots with this node. */

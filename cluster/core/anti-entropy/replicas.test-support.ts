@@ -77,6 +77,37 @@ export class ReplicaBench {
     this.disk.settle();
   }
 
+  /** The same of one key in each of these slots. */
+  putAll(slots: readonly number[], key: string, payload: string, at = 1): void {
+    const keys = slots.map((slot) => [slot, `${key}@${slot}`] as const);
+    this.putThese(keys, payload, at);
+  }
+
+  /** So many keys of one slot. */
+  putMany(slot: number, keys: number): void {
+    this.putThese(
+      Array.from({ length: keys }, (_, i) => [slot, `key${i}`]),
+      'x',
+      1,
+    );
+  }
+
+  private putThese(
+    keys: readonly (readonly [slot: number, key: string])[],
+    payload: string,
+    at: number,
+  ): void {
+    const { store } = this.disk;
+    const entries = keys.map(([slot, key]) => store.pin(0, slot, key));
+    for (const entry of entries) if (entry.record === undefined) store.load(entry, { loaded: () => {} });
+    this.disk.settle();
+    for (const entry of entries) {
+      store.put(entry, this.record(payload, at));
+      store.unpin(entry);
+    }
+    this.disk.settle();
+  }
+
   record(payload: string, at = 1, digit = 'd', expireAt = 0): KeyRecord {
     const writer = this.disk.writers.index(writerId(digit.repeat(32), 0));
     const hlc = hlcFromMs(START_MS) + at;

@@ -8,8 +8,10 @@ export type Job = (done: (bytes: number) => void) => void;
  * so a repair takes one reader's share of the disk at most, and clients are served beside it.
  */
 export class Worker {
-  /** All it has sent, and taken in. */
-  bytes = 0;
+  /** All bytes that its jobs have sent, */
+  sent = 0;
+  /** and those that came and count as well. */
+  received = 0;
   private readonly jobs: Job[] = [];
   private busy = false;
   private stopped = false;
@@ -33,7 +35,8 @@ export class Worker {
     if (this.busy || this.stopped || this.jobs.length === 0 || !this.bucket.open(this.elapsed())) return;
     this.busy = true;
     this.jobs.shift()!((bytes) => {
-      this.charge(bytes);
+      this.sent += bytes;
+      this.bucket.take(bytes);
       this.busy = false;
       this.run();
     });
@@ -41,7 +44,7 @@ export class Worker {
 
   /** The throttle is to count these bytes as well. */
   charge(bytes: number): void {
-    this.bytes += bytes;
+    this.received += bytes;
     this.bucket.take(bytes);
   }
 

@@ -2,6 +2,7 @@ import type { MemberView } from '../member-view.js';
 import type { Topology } from '../topology.js';
 import type { RingChange, RingChanged } from './ring-proposals.js';
 import { advanced } from './ring-state.js';
+import { slotsToSeal } from './sealing.js';
 
 /** How often it looks whether the ring may go on, ms. */
 const LOOK_MS = 100;
@@ -21,7 +22,7 @@ export interface RingDriverWorld {
  * Takes a change of the ring from phase to phase, as soon as the members have done what the phase asks of them (they say so in their gossip,
  * `MemberFacts.ring`):
  *
- * - `copying` and `sealed` last until all who gain slots are done, dead or alive: without them the change makes no sense;
+ * - `copying` and `sealed` last until all who gain slots, or have to make sure of them, are done, dead or alive: without them the change makes no sense;
  * - `joint` only until all who live go by it, as every phase does: who is two steps behind is refused by all, and so are its clients;
  * - `clearing` until all who lose slots, or leave, are done, as far as they live.
  *
@@ -124,7 +125,8 @@ export class RingDriver {
       const { name } = topology.members[member];
       const leaves = !topology.ring.current.some((one) => one.name === name);
       has = leaves || topology.lostBy(member).includes(1);
-    } else has = topology.gainedBy(member).includes(1);
+    } else if (topology.ring.phase === 'sealed') has = slotsToSeal(topology, member).length > 0;
+    else has = topology.gainedBy(member).includes(1);
     this.duties.set(member, has);
     return has;
   }

@@ -119,6 +119,19 @@ export class Acceptor {
     return this.store.putSynced(promiseRow(slot), promiseValue(promised.ballot));
   }
 
+  /** Something of that slot is remembered. */
+  remembers(slot: number): boolean {
+    return this.promises.has(slot) || this.held.of(slot).length > 0;
+  }
+
+  /** This node is no home of the slot any more: its promise is void. False: not yet, its last vote is still on its way to the disk. */
+  forget(slot: number): boolean {
+    if (this.promises.get(slot)?.waiting != null || !this.held.forget(slot)) return false;
+    this.promises.delete(slot);
+    this.store.putRow(promiseRow(slot), null);
+    return true;
+  }
+
   private promiseOf(slot: number): Promised {
     let promised = this.promises.get(slot);
     if (promised === undefined) {

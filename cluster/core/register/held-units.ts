@@ -111,6 +111,20 @@ export class HeldUnits {
     this.look(held);
   }
 
+  /**
+   * This node is no home of the slot any more: what becomes of its units is others' to find out. False: some are being put away, and will be
+   * gone soon.
+   */
+  forget(slot: number): boolean {
+    for (const held of [...this.of(slot)]) {
+      if (!held.open) continue;
+      held.open = false;
+      this.putAway(held);
+      for (const entry of held.entries) this.calm(entry, false);
+    }
+    return this.of(slot).length === 0;
+  }
+
   /** The round that this node led with the unit has chosen it. */
   chosen(unit: Unit): void {
     const held = this.of(unit.slot).find((other) => other.unit === unit);
@@ -261,19 +275,18 @@ export class HeldUnits {
   }
 
   private release({ unit, entries }: Held, chosen: boolean): void {
-    for (const entry of entries) {
-      if (this.byEntry.get(entry)?.some(({ open }) => open)) continue;
-      entry.unsettled = false;
-      this.wakeReaders(entry);
-    }
+    for (const entry of entries) this.calm(entry, true);
     this.resolved(unit, chosen);
   }
 
-  private wakeReaders(entry: RecordEntry): void {
+  /** One unit less is open of the entry's. */
+  private calm(entry: RecordEntry, settled: boolean): void {
+    if (this.byEntry.get(entry)?.some(({ open }) => open)) return;
+    entry.unsettled = false;
     if (this.readers.length === 0) return;
     const due = this.readers.filter((reader) => reader.entry === entry);
     this.readers = this.readers.filter((reader) => reader.entry !== entry);
-    for (const { run } of due) run(true);
+    for (const { run } of due) run(settled);
   }
 }
 

@@ -169,6 +169,20 @@ export class Registers implements SerialOperations {
       if (!topology.sameHomes(leader.slot, before)) leader.homesChanged();
   }
 
+  /** Something of that slot is remembered here. */
+  remembers(slot: number): boolean {
+    return this.acceptor.remembers(slot);
+  }
+
+  /**
+   * Forgets a slot of which this node is no home any more, in memory and on the disk. What it would still know when the slot came back to it
+   * would be of a time long past. False: not yet.
+   */
+  forget(slot: number): boolean {
+    for (const { unit, open } of this.held.of(slot)) if (open) this.options.names.orphaned(unit.keys);
+    return this.acceptor.forget(slot);
+  }
+
   peerDown(peer: number): void {
     for (const leader of this.leaders.values()) leader.peerDown(peer);
   }
