@@ -14,6 +14,8 @@ export interface HomeList {
    * together. Without a change both are the number of homes.
    */
   readonly sides: readonly [number, number];
+  /** So many of each side's are among the homes: all, except those that are lost for good. */
+  readonly held: readonly [number, number];
   /** So many homes are a majority on both sides. */
   readonly majority: number;
 }
@@ -39,13 +41,13 @@ export function placed(
     (slot) => preference[slot],
     (walk) => {
       const order = Uint16Array.from(walk, (index) => numbers[index]);
-      return homeList(order, size, [size, size]);
+      return homeList(order, size, [size, size], [size, size]);
     },
   );
 }
 
-/** Homes of both: those of `from` first. A slot that does not move keeps its homes as they are. */
-export function joined(from: Placement, to: Placement): Placement {
+/** Homes of both: those of `from` first, without those that are `gone`. A slot that does not move keeps its homes as they are. */
+export function joined(from: Placement, to: Placement, gone: ReadonlySet<number>): Placement {
   const pairs = new Map<number, object>();
   const pairOf = (slot: number): object => {
     const id = from.listOf[slot] * 0x1_0000 + to.listOf[slot];
@@ -60,27 +62,36 @@ export function joined(from: Placement, to: Placement): Placement {
     const { slot } = pair as { slot: number };
     const a = from.lists[from.listOf[slot]];
     const b = to.lists[to.listOf[slot]];
-    const union = new Set([...a.homes, ...b.homes]);
-    if (union.size === a.homes.length && union.size === b.homes.length) return a;
+    const left = a.homes.filter((home) => !gone.has(home));
+    const union = new Set([...left, ...b.homes]);
+    if (union.size === a.homes.length && left.length === union.size && b.homes.length === union.size)
+      return a;
     const order = new Set([...union, ...b.order, ...a.order]);
-    return homeList(Uint16Array.from(order), union.size, [a.homes.length, b.homes.length]);
+    const sides = [a.homes.length, b.homes.length] as const;
+    return homeList(Uint16Array.from(order), union.size, sides, [left.length, b.homes.length]);
   });
 }
 
 /** So many of the list's homes hold at least `inA` on the one side and `inB` on the other. */
-export function onBothSides({ homes, sides: [a, b] }: HomeList, inA: number, inB: number): number {
+export function onBothSides({ homes, held: [a, b] }: HomeList, inA: number, inB: number): number {
   return Math.max(inA - a, inB - b) + homes.length;
 }
 
 /** So many homes that any quorum of `needed` homes, seen from either side alone, meets one of them. */
-export function meeting({ homes, sides: [a, b] }: HomeList, needed: number): number {
-  return Math.min(homes.length, 2 * homes.length - Math.min(a, b) - needed + 1);
+export function meeting({ homes, sides, held }: HomeList, needed: number): number {
+  const missing = Math.max(sides[0] - 2 * held[0], sides[1] - 2 * held[1]);
+  return Math.min(homes.length, 2 * homes.length - needed + 1 + missing);
 }
 
-function homeList(order: Uint16Array, size: number, sides: readonly [number, number]): HomeList {
+function homeList(
+  order: Uint16Array,
+  size: number,
+  sides: readonly [number, number],
+  held: readonly [number, number],
+): HomeList {
   const homes = order.subarray(0, size);
   const [a, b] = sides;
-  const list = { order, homes, sides, majority: 0 };
+  const list = { order, homes, sides, held, majority: 0 };
   return { ...list, majority: onBothSides(list, majority(a), majority(b)) };
 }
 

@@ -7,17 +7,22 @@ import { membersOf } from './topology.test-support.js';
 
 const VNODES = 16;
 
-/** The states of the ring on the way from the first `from` of some members to the first `to`. */
-function statesOf(from: number, to: number): { all: ReturnType<typeof membersOf>; rings: RingState[] } {
+/** The states of the ring on the way from the first `from` of some members to the first `to`; `gone`: those who go are lost. */
+function statesOf(
+  from: number,
+  to: number,
+  gone = false,
+): { all: ReturnType<typeof membersOf>; rings: RingState[] } {
   const all = membersOf(Math.max(from, to));
   const rings: RingState[] = [firstRing(all.slice(0, from))];
-  rings.push(changed(rings[0], all.slice(0, to))!);
+  const names = gone ? all.slice(to, from).map(({ name }) => name) : [];
+  rings.push(changed(rings[0], all.slice(0, to), names)!);
   for (let next = advanced(rings[1]); next !== null; next = advanced(next)) rings.push(next);
   return { all, rings };
 }
 
-function topologiesOf(from: number, to: number, self = 0): Topology[] {
-  const { all, rings } = statesOf(from, to);
+function topologiesOf(from: number, to: number, self = 0, gone = false): Topology[] {
+  const { all, rings } = statesOf(from, to, gone);
   const made: Topology[] = [];
   for (const ring of rings) made.push(new Topology(all, self, 3, VNODES, false, ring, made.at(-1)));
   return made;
@@ -53,32 +58,39 @@ describe('while the ring changes', () => {
     [3, 2],
     [3, 6],
     [5, 4],
-  ])('from %i to %i members quorums of neighbouring states meet in every slot', (from, to) => {
-    const made = topologiesOf(from, to);
-    const seen = new Set<string>();
-    for (let i = 1; i < made.length; i++) {
-      for (const slot of slots) {
-        const [a, b] = [made[i - 1], made[i]];
-        const name = `${i} ${a.homes(slot).join()} ${b.homes(slot).join()}`;
-        if (seen.has(name)) continue;
-        seen.add(name);
-        for (const [one, other] of [
-          [a, b],
-          [b, a],
-          [b, b],
-        ]) {
-          const written = atLeast(one.homes(slot), one.needed(slot, QUORUM, QUORUM));
-          const read = atLeast(other.homes(slot), other.needed(slot, QUORUM, QUORUM));
-          const voted = atLeast(other.homes(slot), other.majorityOf(slot));
-          const all = atLeast(one.homes(slot), one.needed(slot, ALL, QUORUM));
-          const single = atLeast(other.homes(slot), other.needed(slot, 1, QUORUM));
-          for (const set of written)
-            for (const with_ of [...read, ...voted]) expect(meet(set, with_)).toBe(true);
-          for (const set of all) for (const with_ of single) expect(meet(set, with_)).toBe(true);
+    [3, 2, true],
+    [4, 3, true],
+    [5, 4, true],
+    [5, 3, true],
+  ])(
+    'from %i to %i members quorums of neighbouring states meet in every slot (gone: %s)',
+    (from, to, gone = false) => {
+      const made = topologiesOf(from, to, 0, gone);
+      const seen = new Set<string>();
+      for (let i = 1; i < made.length; i++) {
+        for (const slot of slots) {
+          const [a, b] = [made[i - 1], made[i]];
+          const name = `${i} ${a.homes(slot).join()} ${b.homes(slot).join()}`;
+          if (seen.has(name)) continue;
+          seen.add(name);
+          for (const [one, other] of [
+            [a, b],
+            [b, a],
+            [b, b],
+          ]) {
+            const written = atLeast(one.homes(slot), one.needed(slot, QUORUM, QUORUM));
+            const read = atLeast(other.homes(slot), other.needed(slot, QUORUM, QUORUM));
+            const voted = atLeast(other.homes(slot), other.majorityOf(slot));
+            const all = atLeast(one.homes(slot), one.needed(slot, ALL, QUORUM));
+            const single = atLeast(other.homes(slot), other.needed(slot, 1, QUORUM));
+            for (const set of written)
+              for (const with_ of [...read, ...voted]) expect(meet(set, with_)).toBe(true);
+            for (const set of all) for (const with_ of single) expect(meet(set, with_)).toBe(true);
+          }
         }
       }
-    }
-  });
+    },
+  );
 
   it('homes are the old ones, both, both, then the new ones; a slot that stays has the same throughout', () => {
     const [stable, copying, joint, sealed, clearing, after] = topologiesOf(3, 4);
@@ -97,6 +109,14 @@ describe('while the ring changes', () => {
       }
     }
     expect(moved).toBeGreaterThan(SLOTS / 2);
+  });
+
+  it('of three members one that is lost for good can be taken out although the two left are all that there is', () => {
+    const [, , joint, sealed] = topologiesOf(3, 2, 0, true);
+    for (const one of [joint, sealed]) {
+      expect([...one.homes(7)].sort()).toEqual([0, 1]);
+      expect([one.majorityOf(7), one.needed(7, QUORUM, QUORUM)]).toEqual([2, 2]);
+    }
   });
 
   it('who gains slots keeps copies from the first, who loses them to the end', () => {

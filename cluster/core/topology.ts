@@ -92,7 +92,9 @@ export class Topology {
       before?.placementOf(list) ?? placed(list, replicas, vnodes, ({ name }) => numbers.get(name)!);
     this.current = place(ring.current);
     this.other = ring.other === null ? null : place(ring.other);
-    this.placement = isJoint(ring) ? joined(this.current, this.other!) : this.current;
+    this.placement = isJoint(ring)
+      ? joined(this.current, this.other!, new Set(ring.gone.map((name) => numbers.get(name)!)))
+      : this.current;
     this.n = Math.max(...this.placement.lists.map(({ homes }) => homes.length));
     this.inRing = new Uint8Array(members.length);
     for (const { name } of everybody(ring)) this.inRing[numbers.get(name)!] = 1;
@@ -143,7 +145,7 @@ export class Topology {
   needed(slot: number, level: Level, byDefault: Level): number {
     const list = this.listOf(slot);
     const [a, b] = list.sides;
-    if (a === b && a === list.homes.length) return replicasNeeded(level, a, byDefault);
+    if (a === b && list.held[0] === list.homes.length) return replicasNeeded(level, a, byDefault);
     return onBothSides(list, replicasNeeded(level, a, byDefault), replicasNeeded(level, b, byDefault));
   }
 

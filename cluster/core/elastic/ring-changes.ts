@@ -33,7 +33,7 @@ export function stepTowards(ring: RingState, change: RingChange<Member>, shape: 
   // Who comes back to where it began takes it back.
   return ring.other !== null && isSame(plan.members, ring.current)
     ? rolledBack(ring)
-    : changed(ring, plan.members);
+    : changed(ring, plan.members, goneBy(ring, change));
 }
 
 /** Back to where it was before the change that is under way. */
@@ -42,6 +42,11 @@ export function undone(ring: RingState): Outcome {
   if (ring.phase === 'clearing')
     return 'the change of the ring is decided already: it can only be followed by another';
   return rolledBack(ring);
+}
+
+/** Who is lost for good once the change has begun. */
+function goneBy({ gone }: RingState, change: RingChange<Member>): readonly string[] {
+  return change.kind === 'remove' || change.kind === 'replace' ? [...gone, change.name].sort() : gone;
 }
 
 /** The same members in the same places. */

@@ -25,11 +25,13 @@ export function parseRing(text: string): RingState | undefined {
 /** A ring out of what was parsed from JSON; undefined when it is none. */
 export function ringOf(value: unknown): RingState | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { epoch, phase, current, other } = value as Partial<RingState>;
+  const { epoch, phase, current, other, gone = [] } = value as Partial<RingState>;
   if (!Number.isSafeInteger(epoch) || epoch! < 1 || epoch! > 0xffffffff) return undefined;
   if (phase === undefined || !PHASES.includes(phase) || !areMembers(current)) return undefined;
   if (phase === 'stable' ? other !== null : !areMembers(other)) return undefined;
-  return canonical({ epoch: epoch!, phase, current, other: other! });
+  if (!Array.isArray(gone) || gone.some((name) => !current.some((one) => one.name === name)))
+    return undefined;
+  return canonical({ epoch: epoch!, phase, current, other: other!, gone });
 }
 
 /** Whether two rings are the same in everything. */
@@ -51,8 +53,8 @@ function isMember(value: unknown): value is Member {
 }
 
 /** The same fields in the same order, whoever made it. */
-function canonical({ epoch, phase, current, other }: RingState): RingState {
-  return { epoch, phase, current: current.map(plain), other: other?.map(plain) ?? null };
+function canonical({ epoch, phase, current, other, gone }: RingState): RingState {
+  return { epoch, phase, current: current.map(plain), other: other?.map(plain) ?? null, gone };
 }
 
 function plain({ name, tokens, rack, weight, nodeId, busAddress, clientAddress }: Member): Member {

@@ -115,6 +115,7 @@ describe('what was taken over', () => {
     phase: 'sealed',
     current: ['p', 'q', 'x'].map(memberNamed),
     other: ['x', 'y', 'z'].map(memberNamed),
+    gone: [],
   };
 
   /** The memory of x, which has lost it, and what it asks. */

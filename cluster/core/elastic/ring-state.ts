@@ -21,17 +21,23 @@ export interface RingState {
   readonly current: readonly Member[];
   /** `copying`, `joint`, `sealed`: whose they are to be. `clearing`: whose they were. `stable`: null. */
   readonly other: readonly Member[] | null;
+  /** Names of `current` that are lost for good. While slots move nobody waits for them: the quorums of the old side are found without them. */
+  readonly gone: readonly string[];
 }
 
 /** The first ring of a cluster. */
 export function firstRing(members: readonly Member[]): RingState {
-  return { epoch: 1, phase: 'stable', current: inOrder(members), other: null };
+  return { epoch: 1, phase: 'stable', current: inOrder(members), other: null, gone: [] };
 }
 
 /** Slots begin to move to other members; from `copying` on the way there may still be changed. null: it is too late for that. */
-export function changed(ring: RingState, members: readonly Member[]): RingState | null {
+export function changed(
+  ring: RingState,
+  members: readonly Member[],
+  gone: readonly string[] = ring.gone,
+): RingState | null {
   if (ring.phase !== 'stable' && ring.phase !== 'copying') return null;
-  return { ...ring, epoch: ring.epoch + 1, phase: 'copying', other: inOrder(members) };
+  return { ...ring, epoch: ring.epoch + 1, phase: 'copying', other: inOrder(members), gone };
 }
 
 /** The next phase of the change that is under way; null: there is none. */
@@ -40,14 +46,14 @@ export function advanced(ring: RingState): RingState | null {
   const epoch = ring.epoch + 1;
   if (phase === 'copying') return { ...ring, epoch, phase: 'joint' };
   if (phase === 'joint') return { ...ring, epoch, phase: 'sealed' };
-  if (phase === 'sealed') return { epoch, phase: 'clearing', current: other!, other: current };
-  return phase === 'clearing' ? { epoch, phase: 'stable', current, other: null } : null;
+  if (phase === 'sealed') return { epoch, phase: 'clearing', current: other!, other: current, gone: [] };
+  return phase === 'clearing' ? { epoch, phase: 'stable', current, other: null, gone: [] } : null;
 }
 
 /** Takes the change back; null: there is none, or it is done already. */
 export function rolledBack(ring: RingState): RingState | null {
   if (ring.phase === 'stable' || ring.phase === 'clearing') return null;
-  return { ...ring, epoch: ring.epoch + 1, phase: 'clearing' };
+  return { ...ring, epoch: ring.epoch + 1, phase: 'clearing', gone: [] };
 }
 
 /** Whether slots have homes of both sides. */

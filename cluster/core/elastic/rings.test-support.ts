@@ -10,10 +10,10 @@ export function ringOf(phase: Phase, a: readonly number[], b: readonly number[])
   const from = a.map((number) => members[number]);
   const to = b.map((number) => members[number]);
   const epoch = EPOCHS[phase];
-  if (phase === 'stable') return { epoch, phase, current: from, other: null };
+  if (phase === 'stable') return { epoch, phase, current: from, other: null, gone: [] };
   return phase === 'clearing'
-    ? { epoch, phase, current: to, other: from }
-    : { epoch, phase, current: from, other: to };
+    ? { epoch, phase, current: to, other: from, gone: [] }
+    : { epoch, phase, current: from, other: to, gone: [] };
 }
 
 /** One node's view of it, who hears all others. */
