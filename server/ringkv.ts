@@ -252,7 +252,8 @@ async function assemble(
     topology: () => (node.ready ? node.topology : null),
     repair: () => (node.ready ? cluster.repair : null),
     ring: () => (node.ready ? cluster.control : null),
-    ringFigures: () => (node.ready ? ringMeter.figures(node.topology, cluster.gossip.views()) : null),
+    ringFigures: () =>
+      node.ready ? ringMeter.figures(node.topology, cluster.gossip.views(), cluster.driver.holding) : null,
     loads: (done) => cluster.loads.ask(done),
     hints: () => (node.ready ? cluster.handoff.figures() : null),
     memberViews: () => cluster.gossip.views(),

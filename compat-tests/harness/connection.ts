@@ -25,9 +25,9 @@ export class RespConnection {
     });
   }
 
-  static open(port: number): Promise<RespConnection> {
+  static open(port: number, host = '127.0.0.1'): Promise<RespConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: '127.0.0.1', port }, () => resolve(new RespConnection(socket)));
+      const socket = connect({ host, port }, () => resolve(new RespConnection(socket)));
       socket.once('error', reject);
     });
   }

@@ -19,6 +19,8 @@ export interface RingFigures extends PhaseProgress {
   readonly bytesPerSecond: number;
   /** Until this phase is over, if it goes on as lately; null: nobody can say. */
   readonly secondsLeft: number | null;
+  /** Names of the members that the next phase waits for. */
+  readonly waitingFor: readonly string[];
 }
 
 interface Sample {
@@ -52,10 +54,12 @@ export class RingMeter {
       this.samples.shift();
   }
 
-  figures(topology: Topology, views: readonly MemberView[]): RingFigures {
+  /** `holding`: the members that the phase waits for (`ring-driver.ts`). */
+  figures(topology: Topology, views: readonly MemberView[], holding: readonly number[]): RingFigures {
     const { ring } = topology;
     const progress = progressOf(topology, views);
     const { epoch, phase } = ring;
+    const waitingFor = holding.map((member) => topology.members[member].name).sort();
     const isSampled = epoch === this.epoch && this.samples.length > 0;
     const bytes = isSampled ? this.bytesBefore + Math.max(this.bytesNow, progress.bytes) : progress.bytes;
     return {
@@ -64,6 +68,7 @@ export class RingMeter {
       epoch,
       phase,
       change: changeText(ring),
+      waitingFor,
       ...this.rates(isSampled, progress.left),
     };
   }

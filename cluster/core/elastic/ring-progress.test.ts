@@ -83,7 +83,6 @@ describe('how far a phase is', () => {
       left: 0,
       total: 0,
       bytes: 0,
-      waitingFor: [],
     });
   });
 
@@ -94,7 +93,6 @@ describe('how far a phase is', () => {
         left: gains,
         total: gains,
         bytes: 0,
-        waitingFor: ['d'],
       });
   });
 
@@ -104,22 +102,19 @@ describe('how far a phase is', () => {
       left: 3,
       total: 7,
       bytes: 9,
-      waitingFor: ['d'],
     });
-    const done = saying({ epoch: JOIN.epoch, done: true, total: 7 });
-    expect(progressOf(seen(JOIN), [UP, UP, UP, done]).waitingFor).toEqual([]);
   });
 
-  it('waits in the joint phase for all that live', () => {
-    const ring = further(JOIN, 1);
-    const done = saying({ epoch: ring.epoch, done: true });
-    expect(progressOf(seen(ring, 'abd'), [done, UP, UP, done]).waitingFor).toEqual(['b']);
+  it('has nothing to do in the joint phase', () => {
+    expect(progressOf(seen(further(JOIN, 1)), [UP, UP, UP, UP]).total).toBe(0);
   });
 
-  it('waits while clearing for those who live and have lost slots', () => {
+  it('counts while clearing what those who live have lost', () => {
     const ring = further(LEAVE, 3);
-    expect(progressOf(seen(ring), [UP, UP, UP, UP])).toMatchObject({ waitingFor: ['d'] });
-    expect(progressOf(seen(ring, 'abc'), [UP, UP, UP, UP])).toMatchObject({ waitingFor: [], left: 0 });
+    const lost = seen(ring).lostBy(3);
+    const all = lost.reduce((sum, one) => sum + one, 0);
+    expect(progressOf(seen(ring), [UP, UP, UP, UP]).left).toBe(all);
+    expect(progressOf(seen(ring, 'abc'), [UP, UP, UP, UP]).left).toBe(0);
   });
 });
 
@@ -134,14 +129,18 @@ describe('the meter', () => {
   it('tells the rate and how long it will take, once it has seen enough', () => {
     const meter = new RingMeter();
     const topology = seen(JOIN);
-    expect(meter.figures(topology, views(1000, 0))).toMatchObject({ bytesPerSecond: 0, secondsLeft: null });
+    expect(meter.figures(topology, views(1000, 0), [3])).toMatchObject({
+      bytesPerSecond: 0,
+      secondsLeft: null,
+    });
     for (let second = 0; second <= 4; second++)
       meter.sample(second * 1000, topology, views(1000 - 50 * second, 700 * second));
-    expect(meter.figures(topology, views(800, 2800))).toMatchObject({
+    expect(meter.figures(topology, views(800, 2800), [3])).toMatchObject({
       bytes: 2800,
       bytesPerSecond: 700,
       secondsLeft: 16,
       change: 'd joining',
+      waitingFor: ['d'],
     });
   });
 
@@ -151,13 +150,16 @@ describe('the meter', () => {
     meter.sample(0, topology, views(1000, 0));
     for (let second = 100; second <= 110; second++)
       meter.sample(second * 1000, topology, views(500 - (second - 100), 0));
-    expect(meter.figures(topology, views(490, 0)).secondsLeft).toBe(490);
+    expect(meter.figures(topology, views(490, 0), [3]).secondsLeft).toBe(490);
   });
 
   it('does not know how long it takes when nothing moves', () => {
     const meter = new RingMeter();
     for (let second = 0; second <= 4; second++) meter.sample(second * 1000, seen(JOIN), views(10, 5));
-    expect(meter.figures(seen(JOIN), views(10, 5))).toMatchObject({ secondsLeft: null, bytesPerSecond: 0 });
+    expect(meter.figures(seen(JOIN), views(10, 5), [3])).toMatchObject({
+      secondsLeft: null,
+      bytesPerSecond: 0,
+    });
   });
 
   it('adds up the bytes of all phases, and begins anew with the next change', () => {
@@ -165,11 +167,13 @@ describe('the meter', () => {
     meter.sample(0, seen(JOIN), views(0, 400));
     const sealed = further(JOIN, 2);
     meter.sample(1000, seen(sealed), views(5, 30, sealed.epoch));
-    expect(meter.figures(seen(sealed), views(5, 30, sealed.epoch)).bytes).toBe(430);
+    expect(meter.figures(seen(sealed), views(5, 30, sealed.epoch), [3]).bytes).toBe(430);
     const over = further(JOIN, 4);
     meter.sample(2000, seen(over), views(0, 0));
     const again = changed(over, members('abc'))!;
     meter.sample(3000, seen(again), [UP, saying({ epoch: again.epoch, bytes: 7 }), UP, UP]);
-    expect(meter.figures(seen(again), [UP, saying({ epoch: again.epoch, bytes: 7 }), UP, UP]).bytes).toBe(7);
+    expect(
+      meter.figures(seen(again), [UP, saying({ epoch: again.epoch, bytes: 7 }), UP, UP], [3]).bytes,
+    ).toBe(7);
   });
 });

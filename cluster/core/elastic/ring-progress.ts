@@ -12,11 +12,9 @@ export interface PhaseProgress {
   readonly total: number;
   /** Of records that were received. */
   readonly bytes: number;
-  /** Names of the members that the next phase waits for. */
-  readonly waitingFor: readonly string[];
 }
 
-const NOTHING: PhaseProgress = { left: 0, total: 0, bytes: 0, waitingFor: [] };
+const NOTHING: PhaseProgress = { left: 0, total: 0, bytes: 0 };
 
 /** Where the slots are going: from the first to the second. In `clearing` they have gone. */
 function directionOf({ phase, current, other }: RingState): readonly [readonly Member[], readonly Member[]] {
@@ -49,33 +47,30 @@ export function changeText(ring: RingState): string {
 
 /** How far the present phase is, by what the members say of themselves. */
 export function progressOf(topology: Topology, views: readonly MemberView[]): PhaseProgress {
-  const { ring, members, self } = topology;
+  const { ring, self, peers } = topology;
   if (ring.phase === 'stable') return NOTHING;
   let [left, total, bytes] = [0, 0, 0];
-  const waitingFor: string[] = [];
-  for (const member of [self, ...topology.peers]) {
-    const slots = dutyOf(topology, member);
-    if (slots === null) continue;
+  for (const member of [self, ...peers]) {
     const said = views[member]?.facts?.ring;
-    const isSaid = said?.epoch === ring.epoch;
-    left += isSaid ? said.left : slots;
-    total += isSaid ? said.total : slots;
-    bytes += isSaid ? said.bytes : 0;
-    if (!isSaid || !said.done) waitingFor.push(members[member].name);
+    if (said?.epoch === ring.epoch) {
+      left += said.left;
+      total += said.total;
+      bytes += said.bytes;
+    } else {
+      const slots = dutyOf(topology, member);
+      left += slots;
+      total += slots;
+    }
   }
-  return { left, total, bytes, waitingFor: waitingFor.sort() };
+  return { left, total, bytes };
 }
 
-/** So many slots a member has to see to in this phase; null: the phase does not wait for it. */
-function dutyOf(topology: Topology, member: number): number | null {
+/** So many slots a member has to see to in this phase. */
+function dutyOf(topology: Topology, member: number): number {
   const { phase } = topology.ring;
-  if (phase === 'joint') return topology.alive[member] === 1 ? 0 : null;
-  if (phase === 'clearing') {
-    const lost = topology.alive[member] === 1 ? sum(topology.lostBy(member)) : 0;
-    return lost === 0 ? null : lost;
-  }
-  const gained = sum(topology.gainedBy(member));
-  return gained === 0 ? null : gained;
+  if (phase === 'joint') return 0;
+  if (phase !== 'clearing') return sum(topology.gainedBy(member));
+  return topology.alive[member] === 1 ? sum(topology.lostBy(member)) : 0;
 }
 
 export function sum(flags: Uint8Array): number {

@@ -25,6 +25,8 @@ export class TestDesk {
   links: LinkView[] = [];
   ring: RingControl | null = null;
   loads: (NodeLoad | undefined)[] = [];
+  /** Members that a change of the ring waits for. */
+  holding: number[] = [];
   readonly settings: Settings;
   readonly clients = new Map<number, ClientState>();
   /** Arguments of each pause asked for. */
@@ -49,7 +51,7 @@ export class TestDesk {
       hints: () => this.hints,
       repair: () => this.repair,
       ring: () => this.ring,
-      ringFigures: () => this.topology && new RingMeter().figures(this.topology, this.views),
+      ringFigures: () => this.topology && new RingMeter().figures(this.topology, this.views, this.holding),
       loads: (done: (loads: readonly (NodeLoad | undefined)[]) => void) => done(this.loads),
       nowMs: () => this.now,
       memberViews: () => this.views,

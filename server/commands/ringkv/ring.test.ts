@@ -87,6 +87,7 @@ describe('KV.RING', () => {
     form(JOIN);
     const progress = { epoch: JOIN.epoch, done: false, left: 5, total: 9, bytes: 77 };
     desk.views[3] = { ...UP, facts: { id: 'feed', address: 'd:9', rack: '', ring: progress } };
+    desk.holding = [3];
     desk.loads = [{ keys: 10, diskBytes: 2000 }, undefined, { keys: 0, diskBytes: 0 }];
     const view = ringView(plain(parseReply(run('kv.ring'))));
     expect(view).toMatchObject({

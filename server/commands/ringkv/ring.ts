@@ -1,5 +1,6 @@
 import type { RingFigures } from '../../../cluster/core/elastic/ring-meter.js';
 import { type Role, rolesIn, sum } from '../../../cluster/core/elastic/ring-progress.js';
+import { everybody } from '../../../cluster/core/elastic/ring-state.js';
 import type { MemberView, NodeLoad } from '../../../cluster/core/member-view.js';
 import { SLOTS } from '../../../cluster/core/slot.js';
 import type { Topology } from '../../../cluster/core/topology.js';
@@ -95,6 +96,8 @@ function writeMember(
   load: NodeLoad | undefined,
 ): void {
   const member = topology.members[number];
+  // Not as the node was started: as the ring has it.
+  const { rack, weight } = everybody(topology.ring).find(({ name }) => name === member.name)!;
   const slots = sum(topology.slotsOf(number));
   const said = view.facts?.ring;
   const progress = said?.epoch === topology.epoch ? said : undefined;
@@ -102,8 +105,8 @@ function writeMember(
     id: view.facts?.id ?? member.nodeId,
     address: view.facts?.address ?? member.clientAddress,
     bus: member.busAddress,
-    rack: member.rack,
-    weight: String(member.weight),
+    rack,
+    weight: String(weight),
     state: view.state,
     role,
     self: number === topology.self ? 1 : 0,

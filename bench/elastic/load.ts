@@ -1,0 +1,182 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Client } from './clients.js';
+import { Ledger } from './ledger.js';
+
+const COUNTERS = 64;
+/** Of a hundred commands: increments, sets; the others are reads. */
+const INCREMENTS = 5;
+const SETS = 50;
+const SLICE_MS = 1000;
+const SHOWN_OBJECTIONS = 10;
+const VERIFY_AT_ONCE = 500;
+const FILL_AT_ONCE = 64;
+
+/** What was measured over some time. */
+export interface Span {
+  readonly seconds: number;
+  readonly requests: number;
+  readonly failed: number;
+  /** Reads that did not see the last acknowledged write. */
+  readonly stale: number;
+  readonly slowestMs: number;
+  readonly p99Ms: number;
+  /** Requests in the worst full second. */
+  readonly worstSecond: number;
+}
+
+export function perSecond({ requests, seconds }: Span): number {
+  return requests / seconds;
+}
+
+/** Clients in closed loops that set, get and increment keys by chance, each client its own ones. */
+export class Load {
+  readonly ledger: Ledger;
+  /** How often, by text. */
+  readonly errors = new Map<string, number>();
+  readonly objections: string[] = [];
+  private readonly loops = new Map<Client, { stopped: boolean; readonly ended: Promise<unknown> }>();
+  /** Acknowledged ones. */
+  private increments = 0;
+  private done = 0;
+  private failed = 0;
+  private stale = 0;
+  private latencies: number[] = [];
+  private slices: number[] = [];
+
+  constructor(
+    private readonly clients: readonly Client[],
+    keys: number,
+    /** Commands each client has under way at once. */
+    private readonly depth: number,
+  ) {
+    this.ledger = new Ledger(keys);
+  }
+
+  /** Every key gets its first value. */
+  async fill(): Promise<void> {
+    const { ledger, clients } = this;
+    let next = 0;
+    const filler = async (client: Client): Promise<void> => {
+      while (next < ledger.size) {
+        const n = next++;
+        await client.set(ledger.keyOf(n), ledger.write(n));
+        ledger.wrote(n, true);
+      }
+    };
+    await Promise.all(
+      clients.flatMap((client) => Array.from({ length: FILL_AT_ONCE }, () => filler(client))),
+    );
+  }
+
+  start(): void {
+    this.clients.forEach((client, number) => {
+      const loop = { stopped: false, ended: Promise.resolve() as Promise<unknown> };
+      const ended = Promise.all(Array.from({ length: this.depth }, () => this.run(client, number, loop)));
+      this.loops.set(client, Object.assign(loop, { ended }));
+    });
+  }
+
+  /** These clients ask nothing any more; resolves when all their commands are answered. */
+  async stop(clients: readonly Client[] = this.clients): Promise<void> {
+    const loops = clients.flatMap((client) => this.loops.get(client) ?? []);
+    for (const loop of loops) loop.stopped = true;
+    await Promise.all(loops.map(({ ended }) => ended));
+  }
+
+  /** Measures what is asked while `work` is done. */
+  async during(work: () => Promise<unknown>): Promise<Span> {
+    const began = performance.now();
+    const before = { done: this.done, failed: this.failed, stale: this.stale };
+    this.latencies = [];
+    this.slices = [];
+    let last = this.done;
+    const timer = setInterval(() => {
+      this.slices.push(this.done - last);
+      last = this.done;
+    }, SLICE_MS);
+    await work();
+    clearInterval(timer);
+    const sorted = Float64Array.from(this.latencies).sort();
+    return {
+      seconds: (performance.now() - began) / 1000,
+      requests: this.done - before.done,
+      failed: this.failed - before.failed,
+      stale: this.stale - before.stale,
+      slowestMs: sorted.at(-1) ?? 0,
+      p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+      worstSecond: this.slices.length === 0 ? 0 : Math.min(...this.slices),
+    };
+  }
+
+  rest(ms: number): Promise<Span> {
+    return this.during(() => pause(ms));
+  }
+
+  /** Reads all keys and counters; what is wrong with them. While nothing is under way. */
+  async verify(client: Client): Promise<string[]> {
+    const { ledger } = this;
+    const wrong: string[] = [];
+    let next = 0;
+    const reader = async (): Promise<void> => {
+      while (next < ledger.size) {
+        const n = next++;
+        const objection = ledger.objection(n, ledger.known(n), await client.get(ledger.keyOf(n)));
+        if (objection !== null) wrong.push(objection);
+      }
+    };
+    await Promise.all(Array.from({ length: VERIFY_AT_ONCE }, reader));
+    const counters = await Promise.all(Array.from({ length: COUNTERS }, (_, i) => client.get(counterOf(i))));
+    const counted = counters.reduce((all, text) => all + Number(text ?? 0), 0);
+    // There may be more: a client library that lost its connection sends an INCR again that was applied.
+    if (counted < this.increments)
+      wrong.push(`counters: ${this.increments} increments were acknowledged, they are ${counted}`);
+    return wrong;
+  }
+
+  private async run(client: Client, number: number, loop: { readonly stopped: boolean }): Promise<void> {
+    while (!loop.stopped) {
+      const began = performance.now();
+      try {
+        await this.ask(client, number);
+        this.done++;
+      } catch (error) {
+        this.failed++;
+        const text = `${client.library}: ${(error as Error).message}`;
+        this.errors.set(text, (this.errors.get(text) ?? 0) + 1);
+      }
+      this.latencies.push(performance.now() - began);
+    }
+  }
+
+  private async ask(client: Client, number: number): Promise<void> {
+    const { ledger, clients } = this;
+    const dice = Math.random() * 100;
+    if (dice < INCREMENTS) return this.increment(client);
+    const own = Math.ceil((ledger.size - number) / clients.length);
+    const n = number + clients.length * Math.floor(Math.random() * own);
+    if (dice < INCREMENTS + SETS && !ledger.isBusy(n)) {
+      let ok = false;
+      try {
+        await client.set(ledger.keyOf(n), ledger.write(n));
+        ok = true;
+      } finally {
+        ledger.wrote(n, ok);
+      }
+      return;
+    }
+    const known = ledger.known(n);
+    const objection = ledger.objection(n, known, await client.get(ledger.keyOf(n)));
+    if (objection === null) return;
+    this.stale++;
+    if (this.objections.length < SHOWN_OBJECTIONS) this.objections.push(objection);
+  }
+
+  private async increment(client: Client): Promise<void> {
+    await client.incr(counterOf(Math.floor(Math.random() * COUNTERS)));
+    this.increments++;
+  }
+}
+
+function counterOf(i: number): string {
+  return `counter:${i}`;
+}

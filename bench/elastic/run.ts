@@ -1,0 +1,172 @@
+import { rmSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { savePart } from '../report.js';
+import { type Client, ioredis, nodeRedis } from './clients.js';
+import { Load, perSecond } from './load.js';
+import { missed, type Step, stepTable } from './report.js';
+import { ElasticRing } from './ring.js';
+
+const HELP = `npm run bench:elastic -- [--keys 1000000] [--clients 4] [--depth 4] [--seconds 20] [--only move,restart,replace] [--dry]
+Three nodes under load become six and three again, are restarted one after the other, and one of them is killed for good and replaced.
+Checks every acknowledged write. Writes bench/RESULTS.md (not with --dry or --only); ends with 1 when something was promised and is not so.`;
+
+const FOUNDERS = 3;
+const MOST = 6;
+const VICTIM = 2;
+const SUCCESSOR = MOST;
+/** A node is away for so long while it is restarted, ms. */
+const AWAY_MS = 500;
+/** Between two restarts, and before a dead machine is replaced, ms. */
+const BETWEEN_MS = 2000;
+
+const { values: options } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '1000000' },
+    clients: { type: 'string', default: '4' },
+    depth: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '20' },
+    only: { type: 'string' },
+    dry: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (options.help) process.stdout.write(`${HELP}\n`);
+else process.exit(await main());
+
+async function main(): Promise<number> {
+  const ring = await ElasticRing.start(MOST + 1, FOUNDERS);
+  try {
+    return await underLoad(ring);
+  } finally {
+    await ring.end();
+  }
+}
+
+async function underLoad(ring: ElasticRing): Promise<number> {
+  const clients = await connect(ring);
+  const all = clients.flat();
+  const load = new Load(all, Number(options.keys), Number(options.depth));
+  say(`filling ${options.keys} keys ...`);
+  await load.fill();
+  load.start();
+  const steps: Step[] = [];
+  const add = (step: Step): void => {
+    steps.push(step);
+    say(stepTable([step]).split('\n')[2]);
+  };
+  await pause(BETWEEN_MS);
+  const isWanted = (name: string): boolean =>
+    options.only === undefined || options.only.split(',').includes(name);
+  if (isWanted('move')) add(await grow(ring, load));
+  if (isWanted('move')) add(await shrink(ring, load));
+  if (isWanted('restart')) add(await restartAll(ring, load));
+  if (isWanted('replace')) add(await replaceDead(ring, load, clients[VICTIM]));
+  await load.stop();
+  say('reading everything ...');
+  const lost = await load.verify(all[0]);
+  for (const client of all) client.close();
+
+  const told = [...steps.flatMap(missed), ...lost.map((text) => `lost: ${text}`), ...load.objections];
+  for (const [text, count] of load.errors) told.push(`${count} x ${text}`);
+  const sum = `${load.ledger.total.toLocaleString('en')} acknowledged writes, lost: ${lost.length === 0 ? '0' : `**${lost.length}**`}.`;
+  const table = `${stepTable(steps)}\n\n${Number(options.keys).toLocaleString('en')} keys; ${sum}`;
+  say(`\n${table}\n`);
+  if (!options.dry && options.only === undefined) savePart('npm run bench:elastic', table);
+  for (const line of told.slice(0, 50)) say(line);
+  return told.length === 0 ? 0 : 1;
+}
+
+/** By node: half of the clients with either library. */
+function connect(ring: ElasticRing): Promise<Client[][]> {
+  const each = Array.from({ length: Number(options.clients) }, (_, i) => i);
+  return Promise.all(
+    ring.nodes.slice(0, FOUNDERS).map((_, node) => {
+      const port = ring.portOf(node);
+      return Promise.all(each.map((i) => (i % 2 === 0 ? ioredis(port) : nodeRedis(port))));
+    }),
+  );
+}
+
+/** Three nodes join at once. */
+async function grow(ring: ElasticRing, load: Load): Promise<Step> {
+  return moving(ring, load, '3 nodes become 6', range(MOST), async () => {
+    for (const node of range(MOST).slice(FOUNDERS)) ring.nodes[node].spawn();
+  });
+}
+
+/** Those three leave again. */
+async function shrink(ring: ElasticRing, load: Load): Promise<Step> {
+  return moving(ring, load, '6 nodes become 3', range(FOUNDERS), async () => {
+    for (const node of range(MOST).slice(FOUNDERS)) await ring.ask(node, 'KV.LEAVE');
+  });
+}
+
+/** A change of the ring from its beginning to its end. */
+async function moving(
+  ring: ElasticRing,
+  load: Load,
+  name: string,
+  nodes: readonly number[],
+  begin: () => Promise<void>,
+): Promise<Step> {
+  const before = perSecond(await load.rest(Number(options.seconds) * 1000));
+  const from = await ring.places(0);
+  const many = (await ring.view(0)).members.length;
+  let bytes = 0;
+  const span = await load.during(async () => {
+    await begin();
+    await ring.becomes(nodes, (view) => {
+      bytes = Math.max(bytes, view.bytes);
+    });
+  });
+  const to = await ring.places(0);
+  const copies = [...to].filter((pair) => !from.has(pair)).length;
+  const ideal = (to.size * Math.abs(nodes.length - many)) / Math.max(nodes.length, many);
+  const keys = (await ring.view(0)).members.map((one) => one.keys);
+  return { name, before, span, moved: { copies, ideal }, bytes, keys, keepsUp: true };
+}
+
+/** As an upgrade goes: one node after the other is stopped, and started again. */
+async function restartAll(ring: ElasticRing, load: Load): Promise<Step> {
+  const before = perSecond(await load.rest(Number(options.seconds) * 1000));
+  const span = await load.during(async () => {
+    for (const node of range(FOUNDERS)) {
+      await ring.nodes[node].process.stop('SIGTERM');
+      await pause(AWAY_MS);
+      await ring.nodes[node].start();
+      await ring.becomes(range(FOUNDERS));
+      await pause(BETWEEN_MS);
+    }
+  });
+  return { name: 'rolling restart of 3 nodes', before, span, keepsUp: false };
+}
+
+/** A machine dies with its disk; a new one takes its place. Its own clients have nobody to talk to: they stop before. */
+async function replaceDead(ring: ElasticRing, load: Load, clients: readonly Client[]): Promise<Step> {
+  await load.stop(clients);
+  const name = 'a node is killed for good and replaced';
+  const nodes = [...range(FOUNDERS).filter((node) => node !== VICTIM), SUCCESSOR];
+  const before = perSecond(await load.rest(Number(options.seconds) * 1000));
+  let bytes = 0;
+  const span = await load.during(async () => {
+    await ring.nodes[VICTIM].process.stop('SIGKILL');
+    rmSync(ring.nodes[VICTIM].dir, { recursive: true });
+    await pause(BETWEEN_MS);
+    ring.nodes[SUCCESSOR].spawn({ replace: ring.busOf(VICTIM) });
+    await ring.becomes(nodes, (view) => {
+      bytes = Math.max(bytes, view.bytes);
+    });
+  });
+  const keys = (await ring.view(0)).members.map((one) => one.keys);
+  return { name, before, span, bytes, keys, keepsUp: false };
+}
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, i) => i);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
