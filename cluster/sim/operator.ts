@@ -60,7 +60,9 @@ export class Operator {
 
   /** Something is wanted of it. */
   isConcernedWith(node: SimNode): boolean {
-    return this.tasks.some(({ wish }) => 'node' in wish && wish.node === node);
+    return this.tasks.some(
+      ({ wish }) => ('node' in wish && wish.node === node) || (wish.what === 'replace' && wish.by === node),
+    );
   }
 
   private look(): void {
@@ -87,9 +89,25 @@ export class Operator {
       else open.push(task);
     }
     this.tasks = open;
-    const isStuck = ring.phase !== 'stable' && world.queue.now - this.seenAt > STUCK_MS;
-    if (isStuck) this.ask({ what: 'roll back' });
-    else for (const { wish } of open) this.ask(wish);
+    const isUnderWay = ring.phase !== 'stable' && ring.phase !== 'clearing';
+    const isStuck = isUnderWay && world.queue.now - this.seenAt > STUCK_MS;
+    if (isStuck) return this.ask({ what: 'roll back' });
+    let spare = this.spare(ring);
+    for (const { wish } of open) {
+      // Nobody takes members away before there are enough others.
+      if (wish.what === 'leave' && --spare < 0) continue;
+      if (wish.what !== 'remove' || spare >= 0) this.ask(wish);
+    }
+  }
+
+  /** Members that run, more than there have to be, when all that has begun is done. */
+  private spare({ phase, current, other }: RingState): number {
+    const { nodes, leastMembers } = this.world;
+    if (phase !== 'stable' && phase !== 'copying') return 0;
+    const target = (phase === 'copying' ? other! : current).filter(({ name }) =>
+      nodes.some(({ address }) => address === name),
+    );
+    return target.length - leastMembers;
   }
 
   private isOver({ wish, since }: Task, { phase, current }: RingState): boolean {
@@ -115,13 +133,18 @@ export class Operator {
     }
   }
 
-  /** A machine that joins, or takes the place of another, asks for it itself. */
   private ask(wish: Wish): void {
     const { random, nodes } = this.world;
-    if (wish.what === 'join') return wish.node.start();
-    if (wish.what === 'replace') return wish.by.start();
+    if (wish.what === 'join') return this.begin(wish.node);
+    if (wish.what === 'replace') return this.begin(wish.by);
     const asked = wish.what === 'leave' ? wish.node : random.pick(nodes);
     asked.life?.changeRing(wish);
+  }
+
+  /** A machine that joins, or takes the place of another, asks for it itself. After a change that was taken back it has to begin anew. */
+  private begin(node: SimNode): void {
+    if (node.takenOut && !node.running) node.loseDisk();
+    node.start();
   }
 }
 

@@ -62,6 +62,8 @@ export class SimNode {
   clockWasOff = false;
   /** It is switched off for good. */
   retired = false;
+  /** It was told that it is in the ring no longer: that stays so, as long as it has its disk. */
+  takenOut = false;
   /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
   newIncarnations = true;
   incarnation = 0;
@@ -164,6 +166,7 @@ export class SimNode {
 
   /** It is in the ring no longer: the process ends, and nobody starts it again. */
   private removed(left: boolean): void {
+    this.takenOut = true;
     this.world.tell(`${this.address} ${left ? 'has left' : 'was taken out of'} the ring`);
     this.world.queue.after(0, () => this.crash());
   }
@@ -270,6 +273,7 @@ export class SimNode {
   loseDisk(): void {
     this.disk.replace();
     this.world.rings.forget(this.address);
+    this.takenOut = false;
     this.disksLost++;
     this.nodeId = `${this.nodeId.slice(0, -4)}ee${this.disksLost.toString(16).padStart(2, '0')}`;
     this.incarnation = 0;

@@ -38,7 +38,7 @@ export function swarmPlan(options: SwarmOptions): Plan {
 
 /** A seed in four has nothing worse than changes of the ring: then all that goes wrong is theirs. */
 function withRingChanges(plan: Plan, random: SimRandom): Plan {
-  const { faults, everyMs } = plan.troubles!;
+  const { faults } = plan.troubles!;
   const changes = [...RING_CHANGES.keys()].filter(() => random.chance(CHANGE_CHANCE));
   const steps = [...RING_STEP_FAULTS.keys()].filter(() => random.chance(FAULT_CHANCE));
   const usual = random.chance(0.25) ? [] : [...faults, ...steps];
@@ -47,7 +47,7 @@ function withRingChanges(plan: Plan, random: SimRandom): Plan {
     ...plan,
     troubles: {
       faults: [...usual, ...new Set([first, ...changes])],
-      everyMs: Math.min(everyMs, between(random, 1500, 10_000)),
+      everyMs: between(random, 1500, 10_000),
     },
     // With two voters nothing is decided without one that is dead.
     elastic: {
