@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { RespConnection } from '../../compat-tests/harness/connection.js';
 import type { Client } from './clients.js';
 import { Ledger } from './ledger.js';
 
@@ -8,8 +9,10 @@ const INCREMENTS = 5;
 const SETS = 50;
 const SLICE_MS = 1000;
 const SHOWN_OBJECTIONS = 10;
-const VERIFY_AT_ONCE = 500;
-const FILL_AT_ONCE = 64;
+/** Keys of one pipeline. */
+const BATCH = 500;
+/** Pipelines under way at each port. */
+const PIPELINES = 2;
 
 /** What was measured over some time. */
 export interface Span {
@@ -52,20 +55,18 @@ export class Load {
     this.ledger = new Ledger(keys);
   }
 
-  /** Every key gets its first value. */
-  async fill(): Promise<void> {
-    const { ledger, clients } = this;
-    let next = 0;
-    const filler = async (client: Client): Promise<void> => {
-      while (next < ledger.size) {
-        const n = next++;
-        await client.set(ledger.keyOf(n), ledger.write(n));
-        ledger.wrote(n, true);
-      }
-    };
-    await Promise.all(
-      clients.flatMap((client) => Array.from({ length: FILL_AT_ONCE }, () => filler(client))),
-    );
+  /** Every key gets its first value, by way of these ports. */
+  async fill(ports: readonly number[]): Promise<void> {
+    const { ledger } = this;
+    await inBatches(ledger.size, ports, async (connection, numbers) => {
+      const replies = await connection.pipeline(
+        numbers.map((n) => ['SET', ledger.keyOf(n), ledger.write(n)]),
+      );
+      replies.forEach((reply, i) => {
+        if (reply !== '+OK\r\n') throw new Error(`filling failed: ${reply}`);
+        ledger.wrote(numbers[i], true);
+      });
+    });
   }
 
   start(): void {
@@ -112,21 +113,22 @@ export class Load {
     return this.during(() => pause(ms));
   }
 
-  /** Reads all keys and counters; what is wrong with them. While nothing is under way. */
-  async verify(client: Client): Promise<string[]> {
+  /** Reads all keys and counters by way of these ports; what is wrong with them. While nothing is under way. */
+  async verify(ports: readonly number[]): Promise<string[]> {
     const { ledger } = this;
     const wrong: string[] = [];
-    let next = 0;
-    const reader = async (): Promise<void> => {
-      while (next < ledger.size) {
-        const n = next++;
-        const objection = ledger.objection(n, ledger.known(n), await client.get(ledger.keyOf(n)));
+    await inBatches(ledger.size, ports, async (connection, numbers) => {
+      const replies = await connection.pipeline(numbers.map((n) => ['GET', ledger.keyOf(n)]));
+      replies.forEach((reply, i) => {
+        const objection = ledger.objection(numbers[i], ledger.known(numbers[i]), textOf(reply));
         if (objection !== null) wrong.push(objection);
-      }
-    };
-    await Promise.all(Array.from({ length: VERIFY_AT_ONCE }, reader));
-    const counters = await Promise.all(Array.from({ length: COUNTERS }, (_, i) => client.get(counterOf(i))));
-    const counted = counters.reduce((all, text) => all + Number(text ?? 0), 0);
+      });
+    });
+    let counted = 0;
+    await inBatches(COUNTERS, ports, async (connection, numbers) => {
+      for (const reply of await connection.pipeline(numbers.map((i) => ['GET', counterOf(i)])))
+        counted += Number(textOf(reply) ?? 0);
+    });
     // There may be more: a client library that lost its connection sends an INCR again that was applied.
     if (counted < this.increments)
       wrong.push(`counters: ${this.increments} increments were acknowledged, they are ${counted}`);
@@ -179,4 +181,31 @@ export class Load {
 
 function counterOf(i: number): string {
   return `counter:${i}`;
+}
+
+/** What a reply of GET holds; an error is a value that no key ever had. */
+function textOf(reply: string): string | null {
+  return reply === '$-1\r\n' ? null : reply.startsWith('$') ? reply.split('\r\n')[1] : reply;
+}
+
+/** All numbers below `size`, in batches, on some connections to each port. */
+async function inBatches(
+  size: number,
+  ports: readonly number[],
+  work: (connection: RespConnection, numbers: readonly number[]) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async (port: number): Promise<void> => {
+    const connection = await RespConnection.open(port);
+    while (next < size) {
+      const first = next;
+      next = Math.min(size, first + BATCH);
+      await work(
+        connection,
+        Array.from({ length: next - first }, (_, i) => first + i),
+      );
+    }
+    connection.close();
+  };
+  await Promise.all(ports.flatMap((port) => Array.from({ length: PIPELINES }, () => worker(port))));
 }

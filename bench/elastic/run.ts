@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { savePart } from '../report.js';
 import { type Client, ioredis, nodeRedis } from './clients.js';
 import { Load, perSecond } from './load.js';
+import { Progress } from './progress.js';
 import { missed, type Step, stepTable } from './report.js';
 import { ElasticRing } from './ring.js';
 
@@ -49,7 +50,7 @@ async function underLoad(ring: ElasticRing): Promise<number> {
   const all = clients.flat();
   const load = new Load(all, Number(options.keys), Number(options.depth));
   say(`filling ${options.keys} keys ...`);
-  await load.fill();
+  await load.fill(range(FOUNDERS).map((node) => ring.portOf(node)));
   load.start();
   const steps: Step[] = [];
   const add = (step: Step): void => {
@@ -65,7 +66,7 @@ async function underLoad(ring: ElasticRing): Promise<number> {
   if (isWanted('replace')) add(await replaceDead(ring, load, clients[VICTIM]));
   await load.stop();
   say('reading everything ...');
-  const lost = await load.verify(all[0]);
+  const lost = await load.verify([ring.portOf(0)]);
   for (const client of all) client.close();
 
   const told = [...steps.flatMap(missed), ...lost.map((text) => `lost: ${text}`), ...load.objections];
@@ -114,18 +115,16 @@ async function moving(
   const before = perSecond(await load.rest(Number(options.seconds) * 1000));
   const from = await ring.places(0);
   const many = (await ring.view(0)).members.length;
-  let bytes = 0;
+  const progress = new Progress();
   const span = await load.during(async () => {
     await begin();
-    await ring.becomes(nodes, (view) => {
-      bytes = Math.max(bytes, view.bytes);
-    });
+    await ring.becomes(nodes, (view) => progress.saw(view));
   });
   const to = await ring.places(0);
   const copies = [...to].filter((pair) => !from.has(pair)).length;
   const ideal = (to.size * Math.abs(nodes.length - many)) / Math.max(nodes.length, many);
   const keys = (await ring.view(0)).members.map((one) => one.keys);
-  return { name, before, span, moved: { copies, ideal }, bytes, keys, keepsUp: true };
+  return { name, before, span, moved: { copies, ideal }, bytes: progress.bytes, keys, keepsUp: true };
 }
 
 /** As an upgrade goes: one node after the other is stopped, and started again. */
@@ -149,18 +148,16 @@ async function replaceDead(ring: ElasticRing, load: Load, clients: readonly Clie
   const name = 'a node is killed for good and replaced';
   const nodes = [...range(FOUNDERS).filter((node) => node !== VICTIM), SUCCESSOR];
   const before = perSecond(await load.rest(Number(options.seconds) * 1000));
-  let bytes = 0;
+  const progress = new Progress();
   const span = await load.during(async () => {
     await ring.nodes[VICTIM].process.stop('SIGKILL');
     rmSync(ring.nodes[VICTIM].dir, { recursive: true });
     await pause(BETWEEN_MS);
     ring.nodes[SUCCESSOR].spawn({ replace: ring.busOf(VICTIM) });
-    await ring.becomes(nodes, (view) => {
-      bytes = Math.max(bytes, view.bytes);
-    });
+    await ring.becomes(nodes, (view) => progress.saw(view));
   });
   const keys = (await ring.view(0)).members.map((one) => one.keys);
-  return { name, before, span, bytes, keys, keepsUp: false };
+  return { name, before, span, bytes: progress.bytes, keys, keepsUp: false };
 }
 
 function range(length: number): number[] {
