@@ -3,7 +3,11 @@ import { type Duty, type DutyWorld, firstOf, fullest, Patience, slotsIn } from '
 
 /** A pass over all slots that finds no more keys to bring than this is the last: what is still missing takes a moment. */
 const LITTLE_KEYS = 1000;
-/** While much is written each pass finds something: after so many the rest is left to `sealed`. */
+/**
+ * Nor is there another one when this found more than such a share of what the one before did: what it finds is then what is written meanwhile,
+ * and the rest is left to `sealed`.
+ */
+const STEADY_SHARE = 0.5;
 const MAX_PASSES = 5;
 
 /**
@@ -20,6 +24,8 @@ export class Copying implements Duty {
   private todo: Set<number>;
   private pass = 1;
   private found = 0;
+  /** By the pass before, if that was not the first: that brings everything. */
+  private foundBefore = Number.POSITIVE_INFINITY;
   private busy = false;
   private elapsedMs = 0;
   private readonly slots: readonly number[];
@@ -64,9 +70,10 @@ export class Copying implements Duty {
   }
 
   private endPass(): void {
-    if (this.found <= LITTLE_KEYS || this.pass === MAX_PASSES) this.done = true;
+    const isSteady = this.found > STEADY_SHARE * this.foundBefore;
+    if (this.found <= LITTLE_KEYS || isSteady || this.pass === MAX_PASSES) this.done = true;
     else this.todo = new Set(this.slots);
-    this.pass++;
+    if (this.pass++ > 1) this.foundBefore = this.found;
     this.found = 0;
   }
 }
