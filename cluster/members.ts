@@ -25,8 +25,8 @@ const NOT_YET = 'it is still finding out which of the seeds it is';
 const SETTLE_MS = 1000;
 /** So long a node on an empty disk waits for others to meet it before it is a cluster of its own, ms: more than passes until they dial it. */
 const ALONE_MS = 3000;
-/** Who has left the ring is told so first, and cut off after so long, ms. */
-const FAREWELL_MS = 1000;
+/** Who has left the ring is told so, finishes what its clients have asked, and is cut off after so long, if it has not gone before, ms. */
+const FAREWELL_MS = 10_000;
 /** Addresses met by one process at most: numbers of peers have 16 bits. */
 const MAX_PEERS = 0x8000;
 /** The row in which the ring is kept, and who is in it. */
@@ -151,6 +151,11 @@ export class Members implements RingHost {
   /** Whether the peer is in the ring. Others are talked to only about getting into it. */
   isMember(peer: PeerId): boolean {
     return this.membership.has(this.addressOfPeer[peer]);
+  }
+
+  /** Whether the peer's requests are served: it is in the ring, or has left it only now and still has clients. */
+  mayAsk(peer: PeerId): boolean {
+    return this.isMember(peer) || this.farewells.has(peer);
   }
 
   /** Nodes that are connected, and want to be members. */

@@ -252,7 +252,7 @@ export class Node {
     if (type === Message.News) return this.members.onNews(peer, body);
     const part = this.partOf[type];
     if (part?.beforeRing) return part.onMessage(type, peer, body);
-    if (!this.ready || !this.members.isMember(peer)) return this.decline(peer, type, body);
+    if (!this.ready || !this.members.mayAsk(peer)) return this.decline(peer, type, body);
     switch (type) {
       case Message.Write:
         return this.replica.onWrite(peer, body);
@@ -289,6 +289,7 @@ export class Node {
   private onPartMessage(type: number, peer: PeerId, body: FrameReader): boolean {
     const part = this.partOf[type];
     if (part !== undefined) {
+      if (!this.members.isMember(peer)) return true;
       this.members.serves(peer);
       return part.onMessage(type, peer, body);
     }
@@ -355,7 +356,8 @@ export class Node {
   }
 
   private removed(left: boolean): void {
-    this.isRemoved = true;
+    // Who leaves goes on until it stops: its clients' requests are under way, and are answered.
+    this.isRemoved = !left;
     this.options.removed(left);
   }
 

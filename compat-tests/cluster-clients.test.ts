@@ -12,6 +12,8 @@ const run = promisify(execFile);
 const KEYS = Array.from({ length: 200 }, (_, i) => `key:${i}`);
 /** "Within a second or two", and what a busy machine adds. */
 const SOON_MS = 6000;
+/** Slots take a while to move. */
+const MOVE_MS = 40_000;
 /** A library's own word for a connection that broke with a command under way: only its caller knows whether to send it again. */
 const BROKEN_CONNECTION =
   /Socket closed unexpectedly|Disconnects client|Connection is closed|ECONNRESET|EPIPE|ECONNREFUSED/;
@@ -28,6 +30,12 @@ async function asked<T>(node: RingNode, ask: (connection: RespConnection) => Pro
   const answer = await ask(connection);
   connection.close();
   return answer;
+}
+
+/** The node is taken out, unless the change that took it in is not over yet. */
+async function leaves(node: RingNode): Promise<boolean> {
+  const answer = await asked(node, (connection) => connection.command('KV.LEAVE'));
+  return /^[+*]/.test(String(answer));
 }
 
 /** By slot: the port of its coordinator, as this node sees it. */
@@ -147,6 +155,22 @@ describe.each(['auto', 'yes'])('cluster-redirects %s', { timeout: 120_000 }, (re
         (await coordinators(survivor)).includes(victim.port),
       );
       await until('the client has found the node again', () => routesAs(client, survivor));
+      await work.reaches(200);
+      expect(await work.stop()).toEqual([]);
+    });
+
+    it('finds a node that joins, and leaves one that leaves', async () => {
+      work = new Work(client);
+      await work.reaches(500);
+      const [first] = cluster.nodes;
+      const joined = await cluster.join();
+      const has = async (): Promise<boolean> => (await coordinators(first)).includes(joined.port);
+      await until('the node coordinates', has, MOVE_MS);
+      await until('the client has found it', () => routesAs(client, first), MOVE_MS);
+      await work.reaches(200);
+      await until('the change is over', () => leaves(joined), MOVE_MS);
+      await until('the node coordinates nothing', async () => !(await has()), MOVE_MS);
+      await until('the client has left it', () => routesAs(client, first), MOVE_MS);
       await work.reaches(200);
       expect(await work.stop()).toEqual([]);
     });

@@ -65,9 +65,12 @@ export class RingNode {
 
 /** Nodes of a test's own: one alone, or a cluster. */
 export class RingCluster {
+  private readonly joined: RingNode[] = [];
+
   private constructor(
     readonly nodes: readonly RingNode[],
-    private readonly removeFolder: () => void,
+    private readonly settings: Record<string, string>,
+    private readonly folder: { readonly path: string; remove(): void },
   ) {}
 
   /** `seedHost`: how the seeds spell this machine. */
@@ -85,7 +88,7 @@ export class RingCluster {
       (bus, i) =>
         new RingNode(ports[i], join(folder.path, `node-${i + 1}`), { ...shared, 'bus-port': String(bus) }),
     );
-    const cluster = new RingCluster(nodes, folder.remove);
+    const cluster = new RingCluster(nodes, shared, folder);
     try {
       await cluster.startAll();
       return cluster;
@@ -101,8 +104,19 @@ export class RingCluster {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.process?.stop('SIGKILL')));
-    this.removeFolder();
+    await Promise.all([...this.nodes, ...this.joined].map((node) => node.process?.stop('SIGKILL')));
+    this.folder.remove();
+  }
+
+  /** Starts one more node, which joins the others; resolves when it serves. */
+  async join(): Promise<RingNode> {
+    const [port, bus] = await freePorts(2);
+    const dir = join(this.folder.path, `joined-${this.joined.length + 1}`);
+    const node = new RingNode(port, dir, { ...this.settings, 'bus-port': String(bus) });
+    this.joined.push(node);
+    await node.start();
+    await node.serves();
+    return node;
   }
 }
 
