@@ -33,11 +33,14 @@ export function isUnwritten(entry: RecordEntry): boolean {
 
 /** Before an operation makes new versions: they take the place of those that others alone may have, knowing them. */
 export function recallUnwritten(store: RecordStore, operation: Operation): void {
-  for (let i = 0; i < operation.count; i++) {
-    const entry = operation.places[i].entry!;
-    if (entry.unwritten === null) continue;
-    applyRecord(store, entry, entry.unwritten);
-    entry.unwritten = null;
-    store.unpin(entry);
-  }
+  for (let i = 0; i < operation.count; i++) recall(store, operation.places[i].entry!);
+}
+
+/** Puts into the entry what could not be written, if there is anything: it is written with the next group commit. False: there is nothing. */
+export function recall(store: RecordStore, entry: RecordEntry): boolean {
+  if (entry.unwritten === null) return false;
+  applyRecord(store, entry, entry.unwritten);
+  entry.unwritten = null;
+  store.unpin(entry);
+  return true;
 }

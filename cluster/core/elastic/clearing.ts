@@ -3,9 +3,9 @@ import { dataKeyFrom, SLOTS } from '../../../storage/key-layout.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { walkRows } from '../../../storage/row-walk.js';
 import type { StreamEnd } from '../anti-entropy/anti-entropy.js';
-import { majority } from '../levels.js';
 import { isSettled } from '../reap-judge.js';
 import { TokenBucket } from '../token-bucket.js';
+import { recall } from '../unwritten.js';
 import { type Duty, type DutyWorld, firstOf, fullest, Patience } from './duty.js';
 
 /** While the ring is being cleared, a write that was begun before may still bring something: it is looked for so often, ms. */
@@ -38,9 +38,9 @@ interface Dropping {
 
 /**
  * Lets go of slots that are not this node's: those it has lost by the present change of the ring, and whatever an earlier one has left, that was
- * given up or that it did not live to see the end of. Each is compared with all of its homes that are up, a majority of them at least, until
- * they have all that is here. Then its rows are dropped, without tombstones, and what registers remember of it is forgotten
- * (scylladb#5251).
+ * given up or that it did not live to see the end of. Each is compared with all of its homes that are up, one at least, until they have all
+ * that is here; who is down gets it from these. (No write needs this copy: `sealing.ts`.) Then its rows are dropped, without tombstones, and
+ * what registers remember of it is forgotten (scylladb#5251).
  *
  * Promise: no row is dropped that a home might lack, and none that has a hint: that is a stand-in's, which handing it over ends
  * (`handoff.ts`). After it, a row on a node that is no home of its slot has a hint.
@@ -201,7 +201,7 @@ export class Clearing implements Duty {
     for (const slot of this.due()) {
       const { has, a, b } = this.foreign.get(slot)!;
       const homes = topology.homes(slot);
-      if (has.size < majority(homes.length)) continue;
+      if (has.size === 0) continue;
       if (homes.some((home) => topology.alive[home] === 1 && !has.has(home))) continue;
       if (this.isAs(slot, [a, b])) return slot;
       has.clear();
@@ -233,6 +233,8 @@ export class Clearing implements Duty {
   /** Nothing is under way with it, and the slot is still foreign. */
   private isFree(entry: RecordEntry): boolean {
     if (this.world.topology().epoch !== this.epoch || entry.replicate !== null) return false;
+    // What this disk did not take, the homes are to see first; nobody else writes the key here any more.
+    if (recall(this.world.store, entry)) return false;
     return entry.corrupt || isSettled(this.world.store, entry);
   }
 
