@@ -56,6 +56,7 @@ async function underLoad(ring: ElasticRing): Promise<number> {
   const add = (step: Step): void => {
     steps.push(step);
     say(stepTable([step]).split('\n')[2]);
+    for (const [text, count] of load.errors) say(`${count} x ${text}`);
   };
   await pause(BETWEEN_MS);
   const isWanted = (name: string): boolean =>
@@ -115,7 +116,7 @@ async function moving(
   const before = perSecond(await load.rest(Number(options.seconds) * 1000));
   const from = await ring.places(0);
   const many = (await ring.view(0)).members.length;
-  const progress = new Progress();
+  const progress = new Progress(load);
   const span = await load.during(async () => {
     await begin();
     await ring.becomes(nodes, (view) => progress.saw(view));
@@ -148,7 +149,7 @@ async function replaceDead(ring: ElasticRing, load: Load, clients: readonly Clie
   const name = 'a node is killed for good and replaced';
   const nodes = [...range(FOUNDERS).filter((node) => node !== VICTIM), SUCCESSOR];
   const before = perSecond(await load.rest(Number(options.seconds) * 1000));
-  const progress = new Progress();
+  const progress = new Progress(load);
   const span = await load.during(async () => {
     await ring.nodes[VICTIM].process.stop('SIGKILL');
     rmSync(ring.nodes[VICTIM].dir, { recursive: true });
