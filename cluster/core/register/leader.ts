@@ -100,8 +100,9 @@ export class Leader {
   /** Goes on, if nothing is under way. */
   advance(): void {
     if (this.busy || (this.queue.length === 0 && !this.wanted && !this.inherited.any)) return;
-    if (this.backoff.untilMs > this.world.elapsedMs()) return;
     const topology = this.world.topology();
+    if (topology.isHome[this.slot] === 0) return this.handOn();
+    if (this.backoff.untilMs > this.world.elapsedMs()) return;
     const needed = topology.majorityOf(this.slot);
     const live = topology.liveHomes(this.slot);
     if (live < needed)
@@ -369,13 +370,15 @@ export class Leader {
     world.plan(this);
   }
 
-  /** The slot has other homes. What waits here where this node is none of them any more has to go elsewhere. */
+  /** The slot has other homes. Where this node is none of them any more, what waits goes elsewhere at the end of the turn. */
   homesChanged(): void {
     this.lose(NO_BALLOT);
-    if (this.world.topology().isHome[this.slot] === 1) return;
-    const { queue } = this;
-    this.queue = [];
-    for (const task of queue) this.world.move(task);
+  }
+
+  /** This node is no home any more: its vote, which it would count as one of a majority, is none. */
+  private handOn(): void {
+    this.wanted = false;
+    for (const task of this.queue.splice(0)) this.world.move(task);
   }
 
   /** What came of a unit that this node holds. */

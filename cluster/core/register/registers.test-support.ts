@@ -44,7 +44,7 @@ export class PutOperation extends Operation {
 export class RegistersBench {
   readonly disk = new StoreBench();
   readonly store = this.disk.store;
-  readonly topology = new Topology(membersOf(3), 0, 3, 8);
+  topology = new Topology(membersOf(3), 0, 3, 8);
   readonly frames = new Frames();
   readonly theirFrames = new Frames();
   readonly theirs = new RegisterWire(this.theirFrames.transport, this.disk.writers);

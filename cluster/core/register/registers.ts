@@ -163,10 +163,14 @@ export class Registers implements SerialOperations {
     this.options.plan();
   }
 
-  /** Where the homes are others now, a lease means nothing any more: their majority has to promise anew. */
+  /**
+   * Where the homes are others now, a lease means nothing any more: their majority has to promise anew. So it is where this node has missed
+   * a step: homes that are the same may have been others in between, and have forgotten votes that a round still counts.
+   */
   ringChanged(topology: Topology, before: Topology): void {
+    const hasMissedSome = topology.epoch > before.epoch + 1;
     for (const leader of this.leaders.values())
-      if (!topology.sameHomes(leader.slot, before)) leader.homesChanged();
+      if (hasMissedSome || !topology.sameHomes(leader.slot, before)) leader.homesChanged();
   }
 
   /** Something of that slot is remembered here. */
