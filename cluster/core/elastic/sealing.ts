@@ -44,7 +44,8 @@ export class Sealing implements Duty {
   private readonly wanted: ReadonlySet<number>;
   private readonly sources = new Map<number, Source>();
   private readonly patience = new Patience();
-  private readonly staying: Uint8Array;
+  /** By member: 1 for those that are lost for good. One that only is away may have taken writes that nobody else has. */
+  private readonly gone: Uint8Array;
   private busy = false;
   private syncing = false;
   private lookAtMs = Number.NEGATIVE_INFINITY;
@@ -55,8 +56,8 @@ export class Sealing implements Duty {
     const { self, members, ring } = topology;
     this.slots = slotsToSeal(topology, self);
     this.wanted = new Set(this.slots);
-    this.staying = new Uint8Array(members.length);
-    for (const { name } of ring.other ?? []) this.staying[topology.numberOf(name)!] = 1;
+    this.gone = new Uint8Array(members.length);
+    for (const name of ring.gone) this.gone[topology.numberOf(name)!] = 1;
     for (const slot of this.slots)
       for (const home of topology.sources(slot)) if (home !== self) this.sourceOf(home).todo.add(slot);
     this.total = this.slots.length;
@@ -149,7 +150,7 @@ export class Sealing implements Duty {
       const isKnown = source === undefined || (source.isTaken && !source.todo.has(slot));
       if (isKnown) known++;
       else if (alive[home] === 1 && this.patience.failuresOf(home) < MAX_FAILURES) isLiveMissing = true;
-      if (isKnown || alive[home] === 1 || this.staying[home] === 1) able++;
+      if (isKnown || this.gone[home] === 0) able++;
     }
     if (isLiveMissing) return false;
     const written = replicasNeeded(this.world.writeQuorum(), homes.length, QUORUM);
