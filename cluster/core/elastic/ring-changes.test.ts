@@ -67,6 +67,20 @@ describe('a change that is asked for', () => {
     expect(undone(back)).toMatch(/decided already/);
   });
 
+  it('gives up one that dies while it leaves: the others do not wait for it', () => {
+    const remove = { kind: 'remove', name: 'c' } as const;
+    const leaving = begun(leave('c'), begun(join('d')));
+    const removed = begun(remove, leaving);
+    expect([removed.epoch, removed.phase, targetOf(removed), removed.gone]).toEqual([
+      4,
+      'copying',
+      'abd',
+      ['c'],
+    ]);
+    expect(step(removed, remove)).toBe(null);
+    expect(step(advanced(leaving)!, remove)).toBe(WAIT);
+  });
+
   it('is refused about a node that nobody knows, about one that is leaving, and where nobody would be left', () => {
     expect(step(ABC, leave('x'))).toBe('unknown node x');
     expect(step(ABC, { kind: 'replace', name: 'x', by: memberNamed('y') })).toBe('unknown node x');

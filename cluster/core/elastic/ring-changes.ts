@@ -23,9 +23,12 @@ export function stepTowards(ring: RingState, change: RingChange<Member>, shape: 
   if (change.kind === 'join' && isIn(members, change.member.name)) return null;
   if (change.kind === 'replace' && isIn(members, change.by.name)) return null;
   if (change.kind !== 'join' && !isIn(all, change.name)) return `unknown node ${change.name}`;
-  const isGoing = change.kind !== 'join' && !isIn(members, change.name);
-  if (isGoing)
+  if (change.kind !== 'join' && !isIn(members, change.name)) {
+    // It was to leave, and has died over it.
+    if (change.kind === 'remove' && target !== null && !ring.gone.includes(change.name))
+      return changed(ring, target, goneBy(ring, change));
     return change.kind === 'weight' || change.kind === 'replace' ? `${change.name} is leaving` : null;
+  }
   if (target === null) return WAIT;
   const plan = planChange(target, change, shape);
   if ('refused' in plan) return plan.refused;
