@@ -95,7 +95,7 @@ class HintsInMemory implements Hints {
 export class CoreBench {
   readonly disk = new StoreBench();
   readonly store = this.disk.store;
-  readonly topology: Topology;
+  topology: Topology;
   readonly coordinator: Coordinator;
   readonly replica: Replica;
   readonly damaged: DamagedRecords;

@@ -75,9 +75,10 @@ export class Gates {
     this.counters.verified++;
     // Enough replicas that one of them has every acknowledged write, as far as they are alive.
     const overlap = Math.max(topology.majorityOf(entry.slot), topology.meeting(entry.slot, writeNeeds));
-    // A stand-in may know nothing of the key: whoever asks it asks one more.
+    // A stand-in may know nothing of the key: whoever asks it asks one more. And this node's own copy, if it has no part in the slot any more.
     const { reachable, standIns } = topology.setOf(entry.slot);
-    const needed = Math.min(reachable, overlap + standIns.length);
+    const own = topology.holds(entry.slot) ? 0 : 1;
+    const needed = Math.min(reachable, overlap + standIns.length) + own;
     const epoch = topology.trustEpoch;
     const owner: ReadOwner = {
       readDone: (read, record, failed) => {

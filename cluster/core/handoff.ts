@@ -330,7 +330,7 @@ export class Handoff implements Hints {
   private delivered(delivery: Delivery): void {
     const { line, hint, entry, record } = delivery;
     const same = entry.record !== undefined && sameRecord(entry.record, record);
-    if (this.keepsRow(hint.slot)) {
+    if (this.topology().ownsRows(hint.slot)) {
       // What is newer here and was not missed by the member again, it has got from who wrote it.
       if (same || hint.kept === delivery.kept) this.forgetDelivered(line, hint);
       return;
@@ -360,15 +360,9 @@ export class Handoff implements Hints {
   private giveUpDamaged({ line, hint, entry }: Delivery): void {
     this.counters.damaged++;
     this.hints.forget(line.target, hint);
-    if (this.keepsRow(hint.slot) || this.hints.secure(entry)) return;
+    if (this.topology().ownsRows(hint.slot) || this.hints.secure(entry)) return;
     this.options.forgot(null);
     this.store.adoptAbsence(entry);
-  }
-
-  /** This node is a home of the slot, or is becoming one. */
-  private keepsRow(slot: number): boolean {
-    const { isHome, keeps, ring } = this.topology();
-    return isHome[slot] === 1 || (keeps[slot] === 1 && ring.phase !== 'clearing');
   }
 
   /** undefined: it is no member of the ring. */

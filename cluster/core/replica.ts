@@ -17,6 +17,8 @@ import { digestA, digestB, highestHlc } from './version.js';
 /** A group of writes on its way in from one coordinator, or a hint, which is a group of one. */
 interface IncomingGroup {
   readonly isHint: boolean;
+  /** The state of the ring that it was begun under. */
+  readonly epoch: number;
   /** By `Clock.elapsed`. */
   readonly startedMs: number;
   received: number;
@@ -31,6 +33,8 @@ interface IncomingGroup {
 
 /** In the place of a member: the record is for this node itself. */
 const NO_HINT = -1;
+/** The epoch of what is taken whatever the ring is: hints. */
+const NEVER_PAST = Number.POSITIVE_INFINITY;
 /** How many groups one peer may have open: beyond it the connection is nonsense and is closed. */
 const MAX_OPEN_GROUPS = 4096;
 /** Hints have numbers of their own: they are told from groups of writes by this much. */
@@ -64,7 +68,7 @@ export class Replica {
   onWrite(peer: number, body: FrameReader): boolean {
     const groupId = body.u32();
     const epoch = body.u32();
-    const group = this.groupOf(peer, groupId);
+    const group = this.groupOf(peer, groupId, epoch);
     if (group === undefined) return false;
     if (this.isPast(epoch)) return refuse(group);
     return this.takeRecord(body, peer, groupId, group, null);
@@ -75,7 +79,7 @@ export class Replica {
     const groupId = body.u32();
     const epoch = body.u32();
     const home = this.topology().numberOf(body.latin1());
-    const group = this.groupOf(peer, groupId);
+    const group = this.groupOf(peer, groupId, epoch);
     if (group === undefined || !body.ok) return false;
     // Who is not known here has joined only now.
     if (this.isPast(epoch) || home === undefined) return refuse(group);
@@ -238,7 +242,8 @@ export class Replica {
         if (entry.loadError === null) this.takeIn(entry, record, group, home);
         else this.store.unpin(entry);
         if (group === undefined) return;
-        if (entry.loadError !== null) group.ok = false;
+        // While it was read the ring may have gone on: who makes sure of the slot has not seen what comes only now.
+        if (entry.loadError !== null || this.isPast(group.epoch)) group.ok = false;
         group.loading--;
         this.settle(peer, groupId, group);
       },
@@ -342,7 +347,7 @@ export class Replica {
     return epoch + 1 < this.topology().epoch;
   }
 
-  private groupOf(peer: number, groupId: number): IncomingGroup | undefined {
+  private groupOf(peer: number, groupId: number, epoch = NEVER_PAST): IncomingGroup | undefined {
     let open = this.incoming.get(peer);
     if (open === undefined) {
       open = new Map();
@@ -354,6 +359,7 @@ export class Replica {
       group = {
         startedMs: this.clock.elapsed(),
         isHint: groupId >= FIRST_HINT,
+        epoch,
         received: 0,
         expected: -1,
         loading: 0,

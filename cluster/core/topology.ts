@@ -168,6 +168,11 @@ export class Topology {
     return slots.map((is, slot) => is | now[slot] | then[slot]);
   }
 
+  /** Whether rows of the slot are this node's own to keep: it is a home replica, or is to become one. Others have to be on their way to one. */
+  ownsRows(slot: number): boolean {
+    return this.isHome[slot] === 1 || (this.keeps[slot] === 1 && this.ring.phase !== 'clearing');
+  }
+
   /** 1 where this change of the ring, unless it is decided already, makes the member a home replica that it was not. */
   gainedBy(member: number): Uint8Array {
     if (this.other === null || this.ring.phase === 'clearing') return new Uint8Array(SLOTS);

@@ -111,8 +111,8 @@ export class WriteGroups {
       for (const home of group.set.missing) this.hints.keep(home, entry);
       if (group.set.standsFor !== -1) this.hints.insist(group.set.standsFor, entry);
     }
-    // A record on a node that is no home of it is always on its way to one.
-    if (topology.isHome[entry.slot] === 0 && !this.hints.secure(entry))
+    // A record on a node that is no home of it is always on its way to one; unless it is copied ahead, to stay.
+    if (!topology.ownsRows(entry.slot) && !this.hints.secure(entry))
       this.hints.insist(topology.homes(entry.slot)[0], entry);
   }
 

@@ -86,12 +86,12 @@ export class Clearing implements Duty {
   }
 
   private scan(): void {
-    const { ring, isHome, keeps } = this.world.topology();
-    const isClearing = ring.phase === 'clearing';
+    const topology = this.world.topology();
+    const isClearing = topology.ring.phase === 'clearing';
     // What is asked by who does not know yet that the ring has changed is still answered.
     const wait = isClearing && !this.scanned ? this.world.requestTimeout() : 0;
     for (let slot = 0; slot < SLOTS; slot++) {
-      if (isHome[slot] === 1 || (keeps[slot] === 1 && !isClearing) || this.foreign.has(slot)) continue;
+      if (topology.ownsRows(slot) || this.foreign.has(slot)) continue;
       if (!this.isLeft(slot) && !this.world.registers.remembers(slot)) continue;
       this.foreign.set(slot, new Foreign(this.elapsedMs + wait));
       this.total++;
