@@ -37,7 +37,8 @@ export class Load {
   /** How often, by text. */
   readonly errors = new Map<string, number>();
   readonly objections: string[] = [];
-  private readonly loops = new Map<Client, { stopped: boolean; readonly ended: Promise<unknown> }>();
+  private running: readonly Promise<void>[] = [];
+  private stopped = false;
   /** Acknowledged ones. */
   private increments = 0;
   private done = 0;
@@ -47,7 +48,7 @@ export class Load {
   private slices: number[] = [];
 
   constructor(
-    private readonly clients: readonly Client[],
+    private clients: readonly Client[],
     keys: number,
     /** Commands each client has under way at once. */
     private readonly depth: number,
@@ -69,18 +70,24 @@ export class Load {
   }
 
   start(): void {
-    this.clients.forEach((client, number) => {
-      const loop = { stopped: false, ended: Promise.resolve() as Promise<unknown> };
-      const ended = Promise.all(Array.from({ length: this.depth }, () => this.run(client, number, loop)));
-      this.loops.set(client, Object.assign(loop, { ended }));
-    });
+    this.stopped = false;
+    this.running = this.clients.flatMap((client, number) =>
+      Array.from({ length: this.depth }, () => this.run(client, number)),
+    );
   }
 
-  /** These clients ask nothing any more; resolves when all their commands are answered. */
-  async stop(clients: readonly Client[] = this.clients): Promise<void> {
-    const loops = clients.flatMap((client) => this.loops.get(client) ?? []);
-    for (const loop of loops) loop.stopped = true;
-    await Promise.all(loops.map(({ ended }) => ended));
+  /** Resolves when all commands are answered. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.running);
+  }
+
+  /** Goes on with other clients. */
+  async changeTo(clients: readonly Client[]): Promise<void> {
+    await this.stop();
+    for (const client of this.clients) client.close();
+    this.clients = clients;
+    this.start();
   }
 
   /** Measures what is asked while `work` is done. */
@@ -139,8 +146,8 @@ export class Load {
     return wrong;
   }
 
-  private async run(client: Client, number: number, loop: { readonly stopped: boolean }): Promise<void> {
-    while (!loop.stopped) {
+  private async run(client: Client, number: number): Promise<void> {
+    while (!this.stopped) {
       const began = performance.now();
       try {
         await this.ask(client, number);
