@@ -265,6 +265,8 @@ export class ClusterKeyspace implements NodePart {
       for (const db of raised) this.store.readmit(db);
       this.store.putRow(FLUSH_ROW, Buffer.from(JSON.stringify(this.marks.all)));
       this.listener.flushed(raised);
+      // Also those that whoever flushed does not know of yet: slots may come to them next.
+      this.tellNextAt = 0;
     }
     this.store.whenSettled((error) => {
       done(

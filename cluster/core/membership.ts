@@ -256,7 +256,8 @@ export class Membership {
     );
     if (all.length === 1 && !mayBeAlone && !NO_PORT.test(this.ownAddress)) return false;
     const list = this.greeting().addresses.join();
-    if (all.some((one) => one.addresses.join() !== list || one.epoch > 1)) return false;
+    // Whoever has a ring tells it: made of what the nodes say of themselves today, the first one might not be the same.
+    if (all.some((one) => one.addresses.join() !== list || one.epoch > 0)) return false;
     this.adopt(firstRing(seatAll(all.map(memberOf), this.shape)));
     this.settling = false;
     return true;
