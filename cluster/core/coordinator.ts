@@ -264,9 +264,15 @@ export class Coordinator {
   }
 
   private fetchLocal(operation: Operation, index: number): void {
-    this.counters.localReads++;
     const place = operation.places[index];
     const entry = this.store.pin(place.db, place.slot, place.key);
+    const topology = this.topology();
+    if (entry.unsettled && topology.sizeOf(place.slot) === 1) {
+      // There were several homes until now: what these have chosen counts.
+      this.store.unpin(entry);
+      return this.fetchQuorum(operation, index, 1, topology);
+    }
+    this.counters.localReads++;
     place.entry = entry;
     if (entry.record !== undefined) return;
     operation.pending++;

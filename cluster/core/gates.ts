@@ -63,7 +63,7 @@ export class Gates {
     entry.gated = true;
     this.open.set(entry, gate);
     entry.pins++;
-    if (topology.sizeOf(entry.slot) === 1) {
+    if (topology.sizeOf(entry.slot) === 1 && !entry.unsettled) {
       this.store.load(entry, { loaded: (own) => this.pass(gate, own.loadFailure) });
       return;
     }

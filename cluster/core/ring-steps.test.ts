@@ -72,3 +72,24 @@ it('a node that is no home of the key any more asks as many homes as if it had n
   bench.disk.settle();
   expect(bench.sent().filter(({ type }) => type === Message.Read)).toHaveLength(2);
 });
+
+it.each([
+  ['a read', null],
+  ['a write', 'v'],
+])('the only home that is left lets %s wait for what all homes have chosen together', (_, append) => {
+  bench = new CoreBench(3);
+  bench.inCache('k', bench.record('old', 1));
+  turn(ringOf('clearing', [0, 1, 2], [0]));
+  const entry = bench.store.pin(0, bench.slot, 'k');
+  entry.unsettled = true;
+  const settled: (() => void)[] = [];
+  bench.store.whenRecordSettles = (_entry, run) => void settled.push(() => run(true));
+  const operation = bench.begin('k', append);
+  bench.disk.settle();
+  expect(operation.found).toEqual([]);
+  bench.store.put(entry, bench.record('chosen', 2));
+  entry.unsettled = false;
+  for (const run of settled) run();
+  bench.disk.settle();
+  expect([operation.found, operation.ends]).toEqual([['chosen'], [null]]);
+});

@@ -204,12 +204,12 @@ export class Registers implements SerialOperations {
   // --- messages ---
 
   private onPrepare(peer: number, body: FrameReader): boolean {
-    const { store, topology } = this.options;
+    const { store } = this.options;
     const asked = this.wire.readPrepare(body);
     if (asked === undefined || asked.slot >= SLOTS) return false;
     const { request, epoch, slot, ballot, keys } = asked;
     const refuse = (vote: Vote): void => this.wire.sendPromise(peer, request, vote, [], [], []);
-    if (topology().isHome[slot] === 0 || this.isPast(epoch)) {
+    if (!this.isAsked(slot) || this.isPast(epoch)) {
       refuse(NO_VOTE);
       return true;
     }
@@ -243,6 +243,12 @@ export class Registers implements SerialOperations {
     return true;
   }
 
+  /** A slot's only home agrees with nobody: what comes there runs as a plain operation. */
+  private isAsked(slot: number): boolean {
+    const topology = this.options.topology();
+    return topology.isHome[slot] === 1 && topology.sizeOf(slot) > 1;
+  }
+
   /** See `Replica.isPast`. */
   private isPast(epoch: number): boolean {
     return epoch + 1 < this.options.topology().epoch;
@@ -262,8 +268,8 @@ export class Registers implements SerialOperations {
     const proposed = this.wire.readAccept(body);
     if (proposed === undefined) return false;
     const { request, epoch, unit } = proposed;
-    const isHome = this.options.topology().isHome[unit.slot] === 1;
-    if (!isHome || this.isPast(epoch) || !this.admits([unit], [])) this.wire.sendVote(peer, request, NO_VOTE);
+    if (!this.isAsked(unit.slot) || this.isPast(epoch) || !this.admits([unit], []))
+      this.wire.sendVote(peer, request, NO_VOTE);
     else this.acceptor.accept(unit, (vote) => this.wire.sendVote(peer, request, vote));
     return true;
   }

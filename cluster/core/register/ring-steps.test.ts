@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Message } from '../../messages.js';
 import { ringOf, topologyIn } from '../elastic/rings.test-support.js';
 import type { Topology } from '../topology.js';
-import { SLOT } from './register.test-support.js';
+import { ballot, SLOT } from './register.test-support.js';
 import { PutOperation, RegistersBench } from './registers.test-support.js';
 
 const KEY = '{t}k';
@@ -72,6 +72,14 @@ describe('a node that is no home of a slot any more', () => {
     expect(bench.registers.remembers(SLOT)).toBe(false);
     expect(operation.ends).toEqual([expect.stringMatching(/may have been applied/)]);
   });
+});
+
+it('the only home of a slot promises nothing to who does not know yet that it is', () => {
+  homesAre(0);
+  bench.theirs.sendPrepare(1, 5, bench.topology.epoch - 1, SLOT, ballot(9), []);
+  bench.take(1, Message.Prepare, bench.written());
+  bench.settle();
+  expect(bench.registers.remembers(SLOT)).toBe(false);
 });
 
 describe('a round under way', () => {
