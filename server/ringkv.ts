@@ -206,6 +206,8 @@ async function assemble(
     elapsedMs: systemClock.elapsed,
   });
   cluster.changes.onFlushed = () => hotReads.clear();
+  // While it is off nobody tells it of writes.
+  settings.onChange('hot-key-cache-ms', () => hotReads.clear());
   const pause = new Pause(systemClock, () => listener.wakeAll());
   const server: ServerContext = {
     settings,
