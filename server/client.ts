@@ -49,6 +49,8 @@ export class ClientState {
   transaction!: Transaction;
   /** Sends bytes that are no reply, behind the replies to all commands under way. Does nothing once the connection has ended. */
   push: (bytes: string) => void = () => {};
+  /** Runs once all commands under way are answered: at once if there are none. Not at all once the connection has ended. */
+  whenAnswered: (run: () => void) => void = () => {};
 
   constructor(
     readonly id: number,

@@ -175,6 +175,7 @@ export class Listener implements SessionHost {
       maxOutputBytes: () => values.clientOutputBufferLimit,
     });
     client.push = (bytes) => session.push(bytes);
+    client.whenAnswered = (run) => session.whenAnswered(run);
     this.connections.set(session, connection);
     this.clients.set(id, client);
     if (values.tcpKeepalive > 0) socket.setKeepAlive(true, values.tcpKeepalive * 1000);

@@ -41,8 +41,8 @@ export class Session implements CallOwner {
   private alone: CommandCall | null = null;
   private readonly free: CommandCall[] = [];
   private readonly out = new ReplyWriter();
-  /** Pushed bytes that wait for the reply before them. */
-  private pushes: { readonly after: CommandCall; readonly bytes: string }[] = [];
+  /** What waits for replies. */
+  private afterwards: { readonly after: CommandCall; readonly run: () => void }[] = [];
   private pumping = false;
   private closed = false;
 
@@ -91,19 +91,25 @@ export class Session implements CallOwner {
    * be in front of what it has read.
    */
   push(bytes: string): void {
+    this.whenAnswered(() => {
+      this.out.raw(bytes);
+      this.host.wake(this);
+    });
+  }
+
+  whenAnswered(run: () => void): void {
     if (this.closed) return;
     const { queue, waiting } = this;
     const last = queue.length - (waiting === null ? 1 : 2);
-    if (last < this.head) this.out.raw(bytes);
-    else this.pushes.push({ after: queue[last], bytes });
-    this.host.wake(this);
+    if (last < this.head) run();
+    else this.afterwards.push({ after: queue[last], run });
   }
 
   /** The client is gone: commands under way end by themselves, their replies are dropped. */
   close(): void {
     this.closed = true;
     this.waiting = null;
-    this.pushes = [];
+    this.afterwards = [];
     this.client.transaction.discard();
   }
 
@@ -134,7 +140,7 @@ export class Session implements CallOwner {
     while (this.head < queue.length && queue[this.head].done) {
       const first = queue[this.head++];
       this.emit(first);
-      if (this.pushes.length > 0) this.emitPushes(first);
+      if (this.afterwards.length > 0) this.runAfter(first);
       if (this.free.length < KEPT_CALLS) this.free.push(first);
     }
     if (this.head === queue.length) {
@@ -292,11 +298,10 @@ export class Session implements CallOwner {
     if (tracking !== null && queued < 0 && row.parent?.spec.name !== 'client') tracking.caching = false;
   }
 
-  private emitPushes(behind: CommandCall): void {
-    const due = this.pushes.filter(({ after }) => after === behind);
-    if (due.length < this.pushes.length) this.pushes = this.pushes.filter(({ after }) => after !== behind);
-    else this.pushes = [];
-    for (const { bytes } of due) this.out.raw(bytes);
+  private runAfter(call: CommandCall): void {
+    const due = this.afterwards.filter(({ after }) => after === call);
+    this.afterwards = this.afterwards.filter(({ after }) => after !== call);
+    for (const { run } of due) run();
   }
 
   private emit(call: CommandCall): void {

@@ -157,8 +157,13 @@ export class Tracking implements ChangeListener {
       if (client.resp === 3) client.push(brokenRedirect(redirect));
       return;
     }
-    const bytes = invalidation(to, redirect !== 0, keys);
-    if (bytes !== null) to.push(bytes);
+    const push = (): void => {
+      const bytes = invalidation(to, redirect !== 0, keys);
+      if (bytes !== null) to.push(bytes);
+    };
+    // In front of no reply of the client's own, as far as that is in our hands with two connections.
+    if (to === client) push();
+    else client.whenAnswered(push);
   }
 }
 
