@@ -3,6 +3,7 @@ import { encode } from '../harness/connection.js';
 
 /** Nothing more comes when nothing has come for so long, ms. */
 const QUIET_MS = 30;
+const PATIENCE_MS = 10_000;
 
 /** One of the connections of a scene: everything it gets, replies and pushed messages alike. */
 class Actor {
@@ -50,6 +51,15 @@ export class Stage {
     return [...this.actors].map(
       ([name, { received }]) => `${name}: ${JSON.stringify(this.anonymous(received))}`,
     );
+  }
+
+  /** Until so much of it has come, on all connections together. */
+  async hears(what: RegExp, times: number): Promise<void> {
+    const deadline = Date.now() + PATIENCE_MS;
+    while ([...`${this.heard()}`.matchAll(what)].length < times) {
+      if (Date.now() > deadline) throw new Error(`never heard ${what} so often: ${this.heard()}`);
+      await pause(10);
+    }
   }
 
   async quiet(): Promise<void> {
