@@ -27,7 +27,7 @@ export class Stage {
 
   constructor(private readonly port: number) {}
 
-  /** `b> SET k 1 ; GET k`: all at once; `b> close`; `b> wait 300` does nothing for so long. `{a}` is the id of a's connection. */
+  /** Until it is answered. `b> SET k 1 ; GET k`: all at once; `b> close`; `b> wait 300` does nothing for so long. `{a}` is the id of a's connection. */
   async play(line: string): Promise<void> {
     const [, name, text] = /^(\w+)> (.*)$/.exec(line)!;
     const actor = await this.actor(name);
@@ -42,8 +42,12 @@ export class Stage {
     const commands = text
       .split(' ; ')
       .map((command) => command.split(' ').map((word) => this.named(word).replace('(empty)', '')));
-    actor.heardAt = Date.now();
+    const before = actor.received.length;
     actor.socket.write(commands.map(encode).join(''), 'latin1');
+    // Nothing at all where replies are turned off. Else a slow server's silence would be taken for the end of the line.
+    const deadline = Date.now() + (/CLIENT REPLY|PING$/.test(text) ? QUIET_MS : PATIENCE_MS);
+    while (actor.received.length === before && Date.now() < deadline) await pause(1);
+    actor.heardAt = Date.now();
   }
 
   /** What each has got so far, with the ids of connections as their names. */
