@@ -12,6 +12,8 @@ import type { SimNetwork } from './sim-network.js';
 import type { SimRandom } from './sim-random.js';
 import { SimTransport } from './sim-transport.js';
 
+/** Who has left the ring looks so often whether its clients have their answers, ms. */
+const FAREWELL_MS = 20;
 /** A process that ends itself is started again so soon. */
 const RESTART_MS = 100;
 
@@ -168,7 +170,14 @@ export class SimNode {
   private removed(left: boolean): void {
     this.takenOut = true;
     this.world.tell(`${this.address} ${left ? 'has left' : 'was taken out of'} the ring`);
-    this.world.queue.after(0, () => this.crash());
+    const { clock, world } = this;
+    const end = (): void => {
+      if (this.clock !== clock) return;
+      // As the server does: who has left answers its clients first.
+      if (left && this.waiting.size > 0) world.queue.after(FAREWELL_MS, end);
+      else this.crash();
+    };
+    world.queue.after(0, end);
   }
 
   /** The process has ended itself, and whoever looks after it starts it again. */
