@@ -320,8 +320,9 @@ export class KeyRead implements LoadWaiter {
 
   private failUnconfirmed(): void {
     if (this.concluded) return;
-    this.concluded = true;
     this.confirming.length = 0;
+    if (this.effects.mayBegin(this)) return this.again();
+    this.concluded = true;
     this.close();
     this.owner.readDone(this, null, UNCONFIRMED);
   }
@@ -349,7 +350,10 @@ export class KeyRead implements LoadWaiter {
 
   /** There is nobody left to ask. */
   private giveUp(): void {
-    if (!this.effects.mayBegin(this)) return this.fail();
+    return this.effects.mayBegin(this) ? this.again() : this.fail();
+  }
+
+  private again(): void {
     this.finished = true;
     this.concluded = true;
     this.close();
