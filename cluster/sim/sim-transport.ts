@@ -277,6 +277,8 @@ export class SimTransport implements Transport {
     const target = this.targets.get(address);
     if (target === undefined || this.dead) return;
     this.handlers.onDial(address, outcome);
+    // Who has heard of it may want nothing of the address any more.
+    if (this.targets.get(address) !== target) return;
     this.dialSoon(address, target.backoffMs);
     target.backoffMs = Math.min(target.backoffMs * 2, BACKOFF_MAX_MS);
   }

@@ -11,6 +11,7 @@ const LATER_MS = 2000;
 const DOWN_MS = 12_000;
 /** A node that misses steps is let in again after so long at the latest, ms. */
 const MISSING_MS = 40_000;
+const SLOW_DISK_MS = 3000;
 
 /** What happens in the very middle of a change of the ring. */
 export const ringStepFaults: readonly Fault[] = [
@@ -61,7 +62,9 @@ export const ringStepFaults: readonly Fault[] = [
         spared,
         (mend) => {
           const over = (): void => {
-            if (rings.listeners.delete(listener)) mend();
+            if (!rings.listeners.delete(listener)) return;
+            mend();
+            if (random.chance(0.5)) takeTimeToLearn(world, node);
           };
           const listener: RingListener = ({ epoch }) => {
             if (epoch >= until) later(world, 0, SOON_MS, over);
@@ -81,6 +84,14 @@ export const ringStepFaults: readonly Fault[] = [
       }),
   },
 ];
+
+/** It hears at once what it has missed, but its disk is in no haste to keep it: until then it lives in the past. */
+function takeTimeToLearn(world: SimWorld, node: SimNode): void {
+  node.disk.slowMs = SLOW_DISK_MS;
+  later(world, 1000, 2 * SLOW_DISK_MS, () => {
+    node.disk.slowMs = 0;
+  });
+}
 
 /** Waits until a node has taken the next step into some phase, and strikes soon after. */
 function inStep(world: SimWorld, strike: (ring: RingState, seer: SimNode) => void): boolean {
