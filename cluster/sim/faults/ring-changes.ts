@@ -1,3 +1,4 @@
+import { majority } from '../../core/levels.js';
 import type { SimNode } from '../sim-node.js';
 import type { SimWorld } from '../sim-world.js';
 import { type Fault, later } from './fault.js';
@@ -72,11 +73,20 @@ function leaves(world: SimWorld): boolean {
 
 /** A machine that runs is gone for good, as far as that is borne. */
 function lose(world: SimWorld): SimNode | undefined {
-  const node = settled(world).find(({ running }) => running);
+  const node = settled(world).find((one) => one.running && canDecideWithout(world, one));
   if (node === undefined || !world.mayForget(node, 'disk')) return undefined;
   node.crash(true);
   world.retire(node);
   return node;
+}
+
+/** Most of those who vote on the ring, now and when the present change is done, are left: else nothing could be done about the loss. */
+function canDecideWithout({ nodes, rings }: SimWorld, node: SimNode): boolean {
+  const { current, other } = rings.latest!;
+  const left = nodes.filter((one) => one !== node).map(({ address }) => address);
+  return [current, other ?? current].every(
+    (side) => side.filter(({ name }) => left.includes(name)).length >= majority(side.length),
+  );
 }
 
 /** Members of whom nothing is wanted, in no order. */
