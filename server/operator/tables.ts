@@ -108,13 +108,22 @@ function count(keys: number): string {
   return keys < 0 ? '?' : keys.toLocaleString('en');
 }
 
-/** Columns that hold numbers are set to the right. */
+/** These columns hold numbers, and are set to the right: by what they are, for an id may look like a number. */
+const NUMBERS: ReadonlySet<string> = new Set([
+  'weight',
+  'slots',
+  'share',
+  'keys',
+  'disk',
+  'to get',
+  'to clear',
+]);
+
 function columns(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
-  const isNumber = head.map((_, i) => rows.every((row) => /^[\d?]/.test(row[i]) && !row[i].includes(':')));
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, i) => (isNumber[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .map((cell, i) => (NUMBERS.has(head[i]) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
       .join('  ')
       .trimEnd();
   return [line(head), ...rows.map(line)];
