@@ -59,7 +59,7 @@ export async function story(say: (line: string) => void = () => {}): Promise<Tol
     await add(phone, 'cart:alice', 'book');
     await addMerging(phone, 'list:alice', 'book');
     cluster.wires.part([0, 1], [2, 3]);
-    await Promise.all(clients.map(hasLostTwo));
+    await Promise.all(clients.map((client) => misses(client, 2)));
     say('The wires are cut. Both halves go on taking orders:');
     await add(phone, 'cart:alice', 'pen');
     await add(laptop, 'cart:alice', 'lamp');
@@ -69,6 +69,7 @@ export async function story(say: (line: string) => void = () => {}): Promise<Tol
     say(`  laptop: ${await laptop.get('cart:alice')}`);
 
     cluster.wires.heal();
+    await Promise.all(clients.map((client) => misses(client, 0)));
     const [siblings] = await Promise.all(clients.map((client) => twoVersionsOf(client, 'cart:alice')));
     say('The wires are whole again. The cart has two versions,');
     for (const items of siblings) say(`  ${JSON.stringify(items)}`);
@@ -103,11 +104,11 @@ async function until<T>(read: () => Promise<T>, isWanted: (value: T) => boolean)
   }
 }
 
-/** A node needs about a second of silence to stop counting on others. */
-async function hasLostTwo(redis: Redis): Promise<void> {
+/** Until the node does not count on so many others: it needs about a second of silence to stop, and a little to begin again. */
+async function misses(redis: Redis, count: number): Promise<void> {
   await until(
     async () => JSON.stringify(await redis.call('KV.NODES')).match(/"(suspect|down)"/g)?.length ?? 0,
-    (lost) => lost >= 2,
+    (lost) => lost === count,
   );
 }
 
