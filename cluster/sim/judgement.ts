@@ -5,6 +5,7 @@ import { ringText } from './ring-watch.js';
 import { join, type Sight } from './sight.js';
 import type { Outcome } from './sim-call.js';
 import { WORLD_BEGINS } from './sim-clock.js';
+import { SLOWEST_WIRE_MS } from './sim-network.js';
 import { LITTLE_OFF_MS, type SimNode } from './sim-node.js';
 import type { SimWorld } from './sim-world.js';
 import { strayRegisters } from './strays.js';
@@ -26,6 +27,8 @@ const STEP_MS = 2000;
 export function judge(world: SimWorld, repairedBy: 'trees' | 'reads' = 'trees'): void {
   const { checker, nodes } = world;
   world.healFaults();
+  // What was sent before still travels, and what is sent behind it comes behind it (seed 401768).
+  world.runFor(SLOWEST_WIRE_MS);
   if (!world.runUntil(() => world.settled, SETTLE_WITHIN_MS)) {
     for (const text of unsettled(world)) checker.violation(text);
     return;

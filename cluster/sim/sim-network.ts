@@ -4,6 +4,9 @@ import { Connection, End, type Parcel } from './sim-connection.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimTransport } from './sim-transport.js';
 
+/** A slow wire takes so long at most, ms. */
+export const SLOWEST_WIRE_MS = 3000;
+
 export const HEARTBEAT_MS = 200;
 const SILENCE_MS = 5000;
 const HANDSHAKE_MS = 3000;

@@ -1,3 +1,4 @@
+import { SLOWEST_WIRE_MS } from '../sim-network.js';
 import type { SimNode } from '../sim-node.js';
 import type { SimWorld } from '../sim-world.js';
 import { type Fault, later } from './fault.js';
@@ -61,7 +62,7 @@ export const networkFaults: readonly Fault[] = [
       const { random, network } = world;
       const a = random.pick(world.nodes);
       const b = another(world, a);
-      const ms = random.between(50, 3000);
+      const ms = random.between(50, SLOWEST_WIRE_MS);
       world.tell(`the wire from ${a.address} to ${b.address} takes ${Math.round(ms)} ms`);
       network.lag(a.address, b.address, ms);
       later(world, SHORTEST_MS, LONGEST_MS, () => network.mend(a.address, b.address));
