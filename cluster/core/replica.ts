@@ -70,7 +70,7 @@ export class Replica {
     const epoch = body.u32();
     const group = this.groupOf(peer, groupId, epoch);
     if (group === undefined) return false;
-    if (this.isPast(epoch)) return refuse(group);
+    if (this.topology().isPast(epoch)) return refuse(group);
     return this.takeRecord(body, peer, groupId, group, null);
   }
 
@@ -82,7 +82,7 @@ export class Replica {
     const group = this.groupOf(peer, groupId, epoch);
     if (group === undefined || !body.ok) return false;
     // Who is not known here has joined only now.
-    if (this.isPast(epoch) || home === undefined) return refuse(group);
+    if (this.topology().isPast(epoch) || home === undefined) return refuse(group);
     return this.takeRecord(body, peer, groupId, group, home);
   }
 
@@ -128,7 +128,7 @@ export class Replica {
     const slot = body.u16();
     const key = body.latin1();
     if (!body.finished) return false;
-    if (this.isPast(epoch)) {
+    if (this.topology().isPast(epoch)) {
       this.failRead(peer, request, false);
       return true;
     }
@@ -243,7 +243,7 @@ export class Replica {
         else this.store.unpin(entry);
         if (group === undefined) return;
         // While it was read the ring may have gone on: who makes sure of the slot has not seen what comes only now.
-        if (entry.loadError !== null || this.isPast(group.epoch)) group.ok = false;
+        if (entry.loadError !== null || this.topology().isPast(group.epoch)) group.ok = false;
         group.loading--;
         this.settle(peer, groupId, group);
       },
@@ -338,13 +338,6 @@ export class Replica {
       out.end();
     }
     this.store.unpin(entry);
-  }
-
-  /**
-   * What was begun two or more states of the ring ago is not taken: its quorums need not meet those of now. See `elastic/ring-state.ts`.
-   */
-  private isPast(epoch: number): boolean {
-    return epoch + 1 < this.topology().epoch;
   }
 
   private groupOf(peer: number, groupId: number, epoch = NEVER_PAST): IncomingGroup | undefined {

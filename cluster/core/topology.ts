@@ -116,6 +116,13 @@ export class Topology {
     return this.ring.epoch;
   }
 
+  /**
+   * What was begun two or more states of the ring ago is not taken: its quorums need not meet those of now. See `elastic/ring-state.ts`.
+   */
+  isPast(epoch: number): boolean {
+    return epoch + 1 < this.ring.epoch;
+  }
+
   /** This node is a member no longer than until its slots are cleared. */
   get isLeaving(): boolean {
     const { phase, current } = this.ring;
@@ -176,15 +183,18 @@ export class Topology {
   /** 1 where this change of the ring, unless it is decided already, makes the member a home replica that it was not. */
   gainedBy(member: number): Uint8Array {
     if (this.other === null || this.ring.phase === 'clearing') return new Uint8Array(SLOTS);
-    const now = slotsIn(this.current, member);
-    return slotsIn(this.other, member).map((is, slot) => is & ~now[slot]);
+    return this.onlyOnOther(this.other, member);
   }
 
   /** 1 where the member was a home replica before this change of the ring, or was to become one, and is none. */
   lostBy(member: number): Uint8Array {
     if (this.other === null || this.ring.phase !== 'clearing') return new Uint8Array(SLOTS);
+    return this.onlyOnOther(this.other, member);
+  }
+
+  private onlyOnOther(other: Placement, member: number): Uint8Array {
     const now = slotsIn(this.current, member);
-    return slotsIn(this.other, member).map((is, slot) => is & ~now[slot]);
+    return slotsIn(other, member).map((is, slot) => is & ~now[slot]);
   }
 
   /** While slots move: the home replicas on the old side, who have everything. Otherwise: the home replicas. */
@@ -200,8 +210,7 @@ export class Topology {
 
   /** Who has all of the slot, as far as any replica has: a home that is only becoming one has not. NOBODY when all are down. */
   firstLiveSource(slot: number): number {
-    for (const member of this.sources(slot)) if (this.alive[member] === 1) return member;
-    return NOBODY;
+    return this.firstLiveOf(this.sources(slot));
   }
 
   /** Whether this node has all of the slot, as far as any replica has. */
@@ -235,8 +244,11 @@ export class Topology {
 
   /** The first live home replica; NOBODY when all are down. Who stands in for them knows only part of the data. */
   firstLiveHome(slot: number): number {
-    for (const member of this.homes(slot)) if (this.alive[member] === 1) return member;
-    return NOBODY;
+    return this.firstLiveOf(this.homes(slot));
+  }
+
+  private firstLiveOf(members: Uint16Array): number {
+    return members.find((member) => this.alive[member] === 1) ?? NOBODY;
   }
 
   /** Whether the slot has the same home replicas, in the same order and with the same quorums, in both. */
@@ -271,7 +283,9 @@ export class Topology {
 
 function slotsIn({ lists, listOf }: Placement, member: number): Uint8Array {
   const held = lists.map(({ homes }) => (homes.includes(member) ? 1 : 0));
-  return Uint8Array.from({ length: SLOTS }, (_, slot) => held[listOf[slot]]);
+  const slots = new Uint8Array(SLOTS);
+  for (let slot = 0; slot < SLOTS; slot++) slots[slot] = held[listOf[slot]];
+  return slots;
 }
 
 /** The same members in the same places. */

@@ -209,7 +209,7 @@ export class Registers implements SerialOperations {
     if (asked === undefined || asked.slot >= SLOTS) return false;
     const { request, epoch, slot, ballot, keys } = asked;
     const refuse = (vote: Vote): void => this.wire.sendPromise(peer, request, vote, [], [], []);
-    if (!this.isAsked(slot) || this.isPast(epoch)) {
+    if (!this.isAsked(slot) || this.options.topology().isPast(epoch)) {
       refuse(NO_VOTE);
       return true;
     }
@@ -249,11 +249,6 @@ export class Registers implements SerialOperations {
     return topology.isHome[slot] === 1 && topology.sizeOf(slot) > 1;
   }
 
-  /** See `Replica.isPast`. */
-  private isPast(epoch: number): boolean {
-    return epoch + 1 < this.options.topology().epoch;
-  }
-
   /** Nothing that is too far ahead of this node's clock is taken in. */
   private admits(units: readonly Unit[], records: readonly (KeyRecord | null | undefined)[]): boolean {
     const { hlc, clock, log } = this.options;
@@ -268,7 +263,7 @@ export class Registers implements SerialOperations {
     const proposed = this.wire.readAccept(body);
     if (proposed === undefined) return false;
     const { request, epoch, unit } = proposed;
-    if (!this.isAsked(unit.slot) || this.isPast(epoch) || !this.admits([unit], []))
+    if (!this.isAsked(unit.slot) || this.options.topology().isPast(epoch) || !this.admits([unit], []))
       this.wire.sendVote(peer, request, NO_VOTE);
     else this.acceptor.accept(unit, (vote) => this.wire.sendVote(peer, request, vote));
     return true;
