@@ -62,14 +62,15 @@ async function main({ seed, seeds, from, workers, failures }: Options): Promise<
   const summary = new Summary();
   const beganAt = performance.now();
   const minutes = (): number => (performance.now() - beganAt) / 60_000;
-  const all = seed === undefined ? range(from, from + seeds) : range(seed, seed + 1);
+  const [first, count] = seed === undefined ? [from, seeds] : [seed, 1];
+  const all = jobs(range(first, first + count));
   const progress = setInterval(() => {
     const speed = Math.round(summary.simulatedMinutes / minutes());
     print(
-      `${summary.seeds} of ${seeds} seeds, ${summary.failed} failed, ${speed} simulated minutes per minute`,
+      `${summary.seeds} of ${count} seeds, ${summary.failed} failed, ${speed} simulated minutes per minute`,
     );
   }, PROGRESS_MS);
-  await doAll<RunOptions, SeedResult>(jobs(all), seed === undefined ? workers : 1, (job, done) => {
+  await doAll<RunOptions, SeedResult>(all, seed === undefined ? workers : 1, (job, done) => {
     const result = done ?? broken(job.seed, new Error('its process ended'));
     summary.add(result);
     if (result.violations.length > 0) print(failure(result));
