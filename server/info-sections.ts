@@ -244,6 +244,7 @@ function ringkv({
   transport,
 }: InfoSources): InfoFields {
   const { coordinator, replica } = node;
+  const { pruned, ...tombstones } = reaper.counters;
   const members = node.ready ? node.topology.peers.length + 1 : 0;
   const up = node.ready ? node.topology.alive.reduce((sum, one) => sum + one, 0) : 0;
   return {
@@ -277,7 +278,8 @@ function ringkv({
     ...prefixed('registers', registers.counters),
     registers_unsettled: registers.held.size,
     registers_memory_complete: memory.complete ? 1 : 0,
-    ...prefixed('tombstones', reaper.counters),
+    contexts_pruned: pruned,
+    ...prefixed('tombstones', tombstones),
     ...(node.ready ? prefixed('repair', repair.totals()) : {}),
     ...prefixed('bus', transport),
   };

@@ -1,6 +1,7 @@
 import type { Done, StorageEngine, WriteBatch } from './engine.js';
 import { DataKeyScratch, expiryKey, tombstoneKey } from './key-layout.js';
-import { isTombstone, type KeyRecord, TOMBSTONE, type Version } from './record.js';
+import { isReapable } from './reapable.js';
+import { type KeyRecord, TOMBSTONE, type Version } from './record.js';
 import type { RecordEntry } from './record-cache.js';
 import { RecordScratch } from './record-scratch.js';
 import { firstVersion, SingleRecord } from './single-record.js';
@@ -12,7 +13,7 @@ export interface GroupCommitOptions {
   readonly syncMode: () => SyncMode;
   /** Bytes of records that are handed over in one turn; the rest of their group follows in the next ones. */
   readonly turnBytes: () => number;
-  /** Since when what becomes a tombstone now is one, Unix ms: its place in the tombstone index. See `reaper.ts`. */
+  /** Since when what can be reaped as of now could be, Unix ms: its place in the tombstone index. See `reaper.ts`. */
   readonly tombstoneSince: () => number;
 }
 
@@ -249,7 +250,7 @@ export class GroupCommit {
     batch.put(key, bytes);
     if (record instanceof SingleRecord) this.putExpiry(batch, key, record);
     else for (const version of record.siblings) this.putExpiry(batch, key, version);
-    if (isTombstone(record)) {
+    if (isReapable(record)) {
       this.newest.writeDoubleBE(firstVersion(record)!.hlc);
       batch.put(tombstoneKey(this.options.tombstoneSince(), key), this.newest);
     }

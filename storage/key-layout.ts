@@ -4,7 +4,7 @@
  *
  *     'd' slot:u16 db:u8 hash:u32 key    -> record
  *     'x' expireAt:f64 <the data key>    -> nothing: the expiry index
- *     't' since:f64 <the data key>       -> newest:f64: the tombstone index; `newest` is the reading of the tombstone's dot
+ *     't' since:f64 <the data key>       -> newest:f64: the index of tombstones and of long contexts; `newest` is the reading of the first version's dot
  *     'm' name                           -> small facts of this node (clock lease, flush marks, members)
  *     'h' length:u16 name <the data key> -> sinceMs:f64 order:f64: the member of this name lacks the key's newest record
  *     'q' <the data key>                 -> since:f64 and the damaged bytes that were its record
@@ -104,7 +104,7 @@ export function expiryRange(now: number): KeyRange {
   return timedRange(EXPIRY, now);
 }
 
-/** The tombstone index row of a data key whose record is a tombstone since then (Unix ms). */
+/** The tombstone index row of a data key whose record can be reaped (`reapable.ts`) since then (Unix ms). */
 export function tombstoneKey(since: number, dataKeyBytes: Buffer): Buffer {
   return timedKey(TOMBSTONES, since, dataKeyBytes);
 }

@@ -1,4 +1,4 @@
-import { isTombstone } from '../../storage/record.js';
+import { afterReaping, isReapable } from '../../storage/reapable.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { LoadWaiter, RecordStore } from '../../storage/record-store.js';
 import { Message } from '../messages.js';
@@ -10,7 +10,7 @@ import { digestA, digestB } from './version.js';
 /** Keys of one `ReapAsk`, at most. */
 export const KEYS_PER_ASK = 256;
 
-/** A tombstone that a coordinator wants to be rid of. */
+/** A tombstone that a coordinator wants to be rid of, or a record whose context it wants to prune. */
 interface Asked {
   readonly entry: RecordEntry;
   readonly a: number;
@@ -24,10 +24,10 @@ export function isSettled(store: RecordStore, entry: RecordEntry): boolean {
 }
 
 /**
- * A replica's word on whether a tombstone may be forgotten.
+ * A replica's word on whether a tombstone may be forgotten, or a context pruned.
  *
- * Promise: after a yes this node has nothing that the tombstone would still have to hold down, and no crash brings such a
- * thing back: either it holds the very tombstone, synced, as a home replica of the key, or it holds nothing of the key at all.
+ * Promise: after a yes this node has nothing that the record would still have to hold down, and no crash brings such a
+ * thing back: either it holds the very record, synced, as a home replica of the key, or it holds nothing of the key at all.
  */
 export class ReapJudge {
   constructor(
@@ -59,7 +59,7 @@ export class ReapJudge {
     const verdicts = asked.map((one) => this.agrees(one));
     if (drop) {
       asked.forEach(({ entry }, i) => {
-        if (verdicts[i] && entry.record !== null) this.store.put(entry, null);
+        if (verdicts[i] && entry.record != null) this.store.put(entry, afterReaping(entry.record));
       });
     }
     for (const { entry } of asked) this.store.unpin(entry);
@@ -75,7 +75,7 @@ export class ReapJudge {
     const record = entry.record ?? null;
     // What has nothing cannot hand anything back.
     if (record === null) return true;
-    if (this.topology().isHome[entry.slot] === 0 || !isTombstone(record)) return false;
+    if (this.topology().isHome[entry.slot] === 0 || !isReapable(record)) return false;
     return digestA(record, store.writers) === a && digestB(record, store.writers) === b;
   }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { dataKeyFrom, parseTombstoneKey, SLOTS, tombstoneRange } from '../../storage/key-layout.js';
+import { afterReaping } from '../../storage/reapable.js';
 import { type KeyRecord, STRING, TOMBSTONE } from '../../storage/record.js';
 import { StoreBench } from '../../storage/record-store.test-support.js';
 import { writerId } from '../../storage/writers.js';
@@ -13,7 +14,7 @@ import { hlcFromMs } from './hlc.js';
 import { Reaper, tombstoneSince } from './reaper.js';
 import { Topology } from './topology.js';
 import { membersOf } from './topology.test-support.js';
-import { digestA, digestB } from './version.js';
+import { digestA, digestB, merge, sameRecord } from './version.js';
 
 const HOUR = 3_600_000;
 const GRACE = 72 * HOUR;
@@ -69,6 +70,15 @@ class ReapBench {
     return { context: [writer, hlc], siblings: [version] };
   }
 
+  /** A value whose context tells of `bygone` writers more. */
+  long(hlc: number, bygone: number): KeyRecord {
+    const writers = Array.from({ length: bygone }, (_, i) =>
+      this.disk.writers.index(writerId('c'.repeat(32), i)),
+    );
+    const { context, siblings } = this.record('kept', hlc);
+    return { context: [...context, ...writers.flatMap((writer, i) => [writer, i + 1])], siblings };
+  }
+
   /** Puts a record on the disk of node 0. */
   put(key: string, record: KeyRecord | null, slot = this.own): void {
     const entry = this.store.pin(0, slot, key);
@@ -80,12 +90,17 @@ class ReapBench {
   }
 
   has(key: string, slot = this.own): string | null | undefined {
+    const record = this.recordOf(key, slot);
+    return record === null ? null : (record?.siblings[0].payload ?? undefined);
+  }
+
+  recordOf(key: string, slot = this.own): KeyRecord | null | undefined {
     const entry = this.store.pin(0, slot, key);
     if (entry.record === undefined) this.store.load(entry, { loaded: () => {} });
     this.disk.settle();
     const { record } = entry;
     this.store.unpin(entry);
-    return record === null ? null : (record?.siblings[0].payload ?? undefined);
+    return record;
   }
 
   /** Time passes; the reaper looks. */
@@ -362,6 +377,80 @@ describe('the node that coordinates a deleted key', () => {
     bench.put('k', bench.record(null, 10));
     bench.pass(DUE);
     expect([bench.rows(), bench.reaper.counters.reaped]).toEqual([0, 1]);
+  });
+});
+
+describe('a context that tells of many writers without a version', () => {
+  const contextOf = (slot?: number): number => bench.recordOf('k', slot)!.context.length / 2;
+
+  it('is pruned when every member has agreed, by the other homes first', () => {
+    bench.put('k', bench.long(10, 5));
+    expect(bench.indexed()).toEqual(['k']);
+    bench.pass(DUE);
+    const asked = bench.heard();
+    expect(peers(asked)).toEqual(everybody);
+    bench.answer(asked);
+    const told = bench.heard();
+    expect(told.map(({ peer, drop }) => [peer, drop]).sort()).toEqual(
+      otherHomes()
+        .sort()
+        .map((peer) => [peer, true]),
+    );
+    expect(contextOf()).toBe(6);
+    bench.answer(told);
+    expect([contextOf(), bench.has('k'), bench.indexed()]).toEqual([1, 'kept', []]);
+    expect(bench.reaper.counters).toMatchObject({ pruned: 1, reaped: 0 });
+  });
+
+  it('is kept when anybody has another record of the key, or something of it and no business with it', () => {
+    bench.put('k', bench.long(10, 5));
+    bench.pass(DUE);
+    bench.answer(bench.heard(), { 4: ['k'] });
+    expect([contextOf(), bench.indexed()]).toEqual([6, ['k']]);
+    expect(bench.heard()).toEqual([]);
+  });
+
+  it('is none of the index when it tells of few', () => {
+    bench.put('k', bench.long(10, 4));
+    expect(bench.indexed()).toEqual([]);
+  });
+
+  it('waits for the grace by the newest thing it tells of', () => {
+    const { context, siblings } = bench.long(10, 4);
+    const writer = bench.disk.writers.index(writerId('d'.repeat(32), 0));
+    bench.put('k', { context: [...context, writer, hlcFromMs(START + 5 * HOUR)], siblings });
+    bench.pass(GRACE + 2 * HOUR);
+    expect(bench.heard()).toEqual([]);
+    bench.pass(4 * HOUR);
+    expect(peers(bench.heard())).toEqual(everybody);
+  });
+
+  it('is pruned by a replica that has the very record, as it is told', () => {
+    bench.put('k', bench.long(10, 5), bench.second);
+    expect(bench.asked('k', bench.second, bench.long(10, 6), true)).toBe(false);
+    expect(bench.asked('k', bench.second, bench.long(10, 5))).toBe(true);
+    expect(contextOf(bench.second)).toBe(6);
+    expect(bench.asked('k', bench.second, bench.long(10, 5), true)).toBe(true);
+    expect([contextOf(bench.second), bench.has('k', bench.second)]).toEqual([1, 'kept']);
+  });
+
+  it('is brought back whole by a replica that was not told', () => {
+    const { writers } = bench.disk;
+    const long = bench.long(10, 5);
+    const pruned = afterReaping(long)!;
+    expect(sameRecord(merge(pruned, long, writers), long)).toBe(true);
+    expect(sameRecord(merge(long, pruned, writers), long)).toBe(true);
+  });
+
+  it('of several versions keeps what it tells of their writers', () => {
+    const [a, b] = [
+      bench.record('a', 30),
+      bench.record('b', 20, bench.disk.writers.index(writerId('e'.repeat(32), 0))),
+    ];
+    const { context } = bench.long(40, 5);
+    const record = { context: [...context, ...b.context], siblings: [...a.siblings, ...b.siblings] };
+    expect(afterReaping(record)).toMatchObject({ context: [...context.slice(0, 2), ...b.context] });
+    expect(afterReaping(record)!.siblings).toEqual(record.siblings);
   });
 });
 

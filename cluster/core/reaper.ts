@@ -1,4 +1,5 @@
 import { parseTombstoneKey, tombstoneRange } from '../../storage/key-layout.js';
+import { afterReaping, isReapable } from '../../storage/reapable.js';
 import { isTombstone, type KeyRecord } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordStore } from '../../storage/record-store.js';
@@ -8,7 +9,7 @@ import type { PeerId, Transport } from '../transport.js';
 import { hlcToMs } from './hlc.js';
 import { isSettled, KEYS_PER_ASK, loadAll, ReapJudge } from './reap-judge.js';
 import type { Topology } from './topology.js';
-import { digestA, digestB } from './version.js';
+import { digestA, digestB, highestHlc } from './version.js';
 
 export interface ReaperOptions {
   /** How long a tombstone is kept at least, ms. */
@@ -27,13 +28,13 @@ const LONGEST_PAUSE_MS = 600_000;
 const PARTS_OF_GRACE = 8;
 const LONGEST_PART_MS = 3_600_000;
 
-/** Where a tombstone made now goes in the index: never too soon, and in steps. */
+/** Where what is made now goes in the index: never too soon, and in steps. */
 export function tombstoneSince(nowMs: number, graceMs: number): number {
   const part = Math.max(1, Math.min(LONGEST_PART_MS, Math.floor(graceMs / PARTS_OF_GRACE)));
   return Math.ceil(nowMs / part) * part;
 }
 
-/** A tombstone that this node coordinates and that is old enough. Its entry is pinned. */
+/** A tombstone, or a record with a long context, that this node coordinates and that is old enough. Its entry is pinned. */
 interface Candidate {
   readonly entry: RecordEntry;
   readonly record: KeyRecord;
@@ -43,7 +44,7 @@ interface Candidate {
   agreed: boolean;
 }
 
-/** Candidates about which members are being asked, or which they are told to drop. */
+/** Candidates about which members are being asked, or which they are told to drop or prune. */
 interface Round {
   readonly id: number;
   readonly drop: boolean;
@@ -54,17 +55,20 @@ interface Round {
 }
 
 /**
- * Forgets deleted keys for good. The first home replica of a key does it, following its index of tombstones, once `gc-grace` has
+ * Forgets deleted keys for good, and in records that live on the writers of whom nothing is left (`storage/reapable.ts`). The first home replica of a key does it, following its index of tombstones, once `gc-grace` has
  * passed, and only while every member of the ring is up, and no slot moves: who copies one must not be handed what is forgotten meanwhile.
  *
  * Promise: a tombstone goes only when every home replica holds the very same one or nothing, and no other member holds anything of
  * the key: no old value is left that it would have to hold down (the wound of riak_kv#1094). The others drop it first and
  * say so; a key that is written meanwhile is written by this node, which still knows what the new version has to
  * cover. Whatever goes wrong, a tombstone stays somewhere and spreads again.
+ *
+ * A context is pruned on the same terms, since it does the same: what it says of a writer without a version holds down that writer's old
+ * versions, should they turn up (riak_core#613). Where one replica was told and another was not, merging brings back what was pruned.
  */
 export class Reaper {
   readonly messages = [Message.ReapAsk, Message.ReapAnswer];
-  readonly counters = { reaped: 0, refused: 0, staleRows: 0 };
+  readonly counters = { reaped: 0, pruned: 0, refused: 0, staleRows: 0 };
   private readonly judge: ReapJudge;
   private walking = false;
   private stopped = false;
@@ -159,13 +163,13 @@ export class Reaper {
   private candidate(entry: RecordEntry, row: Buffer, newest: Buffer): Candidate | null {
     const record = entry.record;
     if (record === undefined) return null;
-    if (record === null || !isTombstone(record) || record.siblings[0].hlc !== newest.readDoubleBE(0)) {
+    if (record === null || !isReapable(record) || record.siblings[0].hlc !== newest.readDoubleBE(0)) {
       this.counters.staleRows++;
       this.store.putRow(row, null);
       return null;
     }
     // The index goes by this node's clock alone, which may have been behind when the row was made; the hybrid clock never goes back.
-    if (hlcToMs(record.siblings[0].hlc) > this.nowMs - this.options.graceMs()) return null;
+    if (hlcToMs(highestHlc(record)) > this.nowMs - this.options.graceMs()) return null;
     const topology = this.topology();
     if (topology.firstLive[entry.slot] !== topology.self || !isSettled(this.store, entry)) return null;
     return { entry, record, row, agreed: true };
@@ -178,7 +182,7 @@ export class Reaper {
     else this.ask(false, candidates, new Map(others.map((peer) => [peer, candidates])));
   }
 
-  /** All were asked and have agreed to these: the other home replicas are told to drop them, this node goes last. */
+  /** All were asked and have agreed to these: the other home replicas are told to drop or prune them, this node goes last. */
   private dropElsewhere(candidates: readonly Candidate[]): void {
     const topology = this.topology();
     const told = new Map<PeerId, Candidate[]>();
@@ -259,9 +263,9 @@ export class Reaper {
     }
     if (going.length === 0) return;
     if (!drop) return this.dropElsewhere(going);
-    for (const { entry, row } of going) {
-      this.counters.reaped++;
-      this.store.put(entry, null);
+    for (const { entry, record, row } of going) {
+      this.counters[isTombstone(record) ? 'reaped' : 'pruned']++;
+      this.store.put(entry, afterReaping(record));
       this.store.putRow(row, null);
     }
     this.release(going);

@@ -14,11 +14,8 @@ const LOG_EVERY_MS = 10_000;
  * off from each other can bring together is at most the bound from each of them, and a key with more shows either that or
  * clients that never give a context. To drop one would lose an acknowledged write.
  *
- * The context of a record grows otherwise: by a writer for each life of a node that ended uncleanly, or stood in, and wrote the key. No
- * entry is ever taken out of it. While any copy of the key that might still turn up, in a hint, a restored disk, or on its way, holds a
- * version of that writer, the entry alone says that it was superseded; without it the version would come back to life
- * (riak_core#613). When that is certain, the key being the same on all its homes and nowhere else for longer than gc-grace, is
- * what the reaper finds out of tombstones, and with a tombstone the whole context goes.
+ * The context of a record grows otherwise: by a writer for each life of a node that ended uncleanly, or stood in, and wrote the key. What
+ * it says of writers of whom nothing is left goes when the reaper has made sure that it is of no use any more (`reaper.ts`).
  */
 export class SiblingWatch implements RecordObserver {
   readonly counters = { exceeded: 0 };

@@ -177,6 +177,40 @@ describe('after a key was forgotten and written again', () => {
   });
 });
 
+it('what a context tells of lives that have ended is forgotten after the grace, unless a node is away that may hold what it is about', () => {
+  const writersAt = ({ life }: SimNode): number =>
+    (life!.store.peek(0, KEY)!.record as KeyRecord).context.length / 2;
+  const contexts = (): number[] => homes().map(writersAt);
+  const lives = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      const [first] = homes();
+      first.crash();
+      first.start();
+      expect(world.runUntil(() => world.whole)).toBe(true);
+      expect(world.ask(first, { kind: 'set', keys: [KEY], value: `life ${i}`, level: ALL }).failure).toBe(
+        null,
+      );
+    }
+  };
+  lives(6);
+  for (const writers of contexts()) expect(writers).toBeGreaterThan(5);
+  const late = message(homes()[1]);
+  const [first, , third] = homes();
+  third.crash();
+  world.runFor(REAPED_MS * 2);
+  expect(writersAt(first)).toBeGreaterThan(5);
+  third.start();
+  expect(world.runUntil(() => world.whole)).toBe(true);
+  world.runFor(GRACE_MS + REAPED_MS);
+  expect(contexts()).toEqual([1, 1, 1]);
+  expect(seen()).toEqual([['life 5'], ['life 5'], ['life 5'], ['life 5']]);
+  expect(holders('index')).toEqual([]);
+  // The very record as it was before changes nothing but the context, which goes again.
+  comesLate(late, homes()[2]);
+  done('set', 'after');
+  expect(seen()).toEqual([['after'], ['after'], ['after'], ['after']]);
+});
+
 it('a tombstone that comes late to a key that stayed deleted goes again', () => {
   done('set', 'old');
   done('del');
