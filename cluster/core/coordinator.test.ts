@@ -1,7 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { KeyRecord } from '../../storage/record.js';
 import { Message } from '../messages.js';
-import { CoreBench } from './coordinator.test-support.js';
+import type { SerialOperations } from './coordinator.js';
+import { CoreBench, TestOperation } from './coordinator.test-support.js';
+import type { Phase } from './elastic/ring-state.js';
+import { ringOf, topologyIn } from './elastic/rings.test-support.js';
+import type { Operation } from './operation.js';
 
 let bench: CoreBench;
 beforeEach(() => {
@@ -276,5 +280,42 @@ describe('a read that waits for the log', () => {
     expect(read.ends).toEqual([]);
     bench.disk.settle();
     expect(read.ends).toEqual([null]);
+  });
+});
+
+describe('an operation that is linearizable, on a slot with one home', () => {
+  const begun: Operation[] = [];
+  let operation: TestOperation;
+
+  beforeEach(() => {
+    begun.length = 0;
+    const registers = { begin: (one: Operation) => void begun.push(one) };
+    bench.coordinator.registers = registers as SerialOperations;
+    turn('copying', [0]);
+    bench.onDisk('k', bench.record('a', 1));
+    operation = new TestOperation(bench, 'b');
+    operation.serial = true;
+    operation.addKey(0, bench.slot, 'k');
+  });
+
+  function turn(phase: Phase, homes: readonly number[]): void {
+    bench.topology = topologyIn(ringOf(phase, [0], homes), 0, 3, 3, bench.topology);
+  }
+
+  it('needs no agreement', () => {
+    bench.coordinator.begin(operation);
+    bench.disk.settle();
+    expect([operation.found, operation.ends]).toEqual([['a'], [null]]);
+    expect(begun).toEqual([]);
+  });
+
+  it('goes to the register when there are several by the time its key is loaded', () => {
+    bench.coordinator.begin(operation);
+    turn('joint', [0, 1, 2]);
+    bench.disk.settle();
+    expect([operation.found, operation.ends]).toEqual([[], []]);
+    expect(begun).toEqual([operation]);
+    expect(operation.places[0].entry).toBe(undefined);
+    expect(bench.store.pin(0, bench.slot, 'k').pins).toBe(1);
   });
 });

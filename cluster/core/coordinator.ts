@@ -9,13 +9,14 @@ import { Gates } from './gates.js';
 import type { Hints } from './hints.js';
 import type { HybridClock } from './hlc.js';
 import { incremented } from './increment.js';
-import type { Level } from './levels.js';
+import { DEFAULT, type Level } from './levels.js';
 import type { Operation } from './operation.js';
 import { hideDamaged, mayOverwrite, showDamaged } from './overwrite.js';
 import type { OwnWriters } from './own-writers.js';
 import { QuorumReads } from './quorum-reads.js';
+import { Reach } from './reach.js';
 import { admitContext } from './seen.js';
-import type { ReplicaSet, Topology } from './topology.js';
+import type { Topology } from './topology.js';
 import { recallUnwritten } from './unwritten.js';
 import { highestHlc, highestOf, supersede, supersedeSeen } from './version.js';
 import { WriteGroups } from './write-groups.js';
@@ -37,8 +38,6 @@ export interface SerialOperations {
   /** The operation that runs there has made a new record of its `index`th key. */
   write(index: number, record: KeyRecord): void;
 }
-
-const NOBODY_CROWDED: readonly number[] = [];
 
 const TOO_FAR_AHEAD =
   "NOQUORUM the key's newest version is further ahead of this node's clock than max-clock-drift; the write was not applied";
@@ -71,23 +70,23 @@ export class Coordinator {
   private readonly gates: Gates;
   /** Reads that saw what is on its way to the log in the group commits `from` to `seq`. */
   private commitWaiters: { from: number; seq: number; operation: Operation }[] = [];
-  /** Peers that are up and take nothing more, as far as it was known at the last tick. */
-  private crowded = NOBODY_CROWDED;
+  private readonly reach: Reach;
   private nextId: number;
 
   constructor(
     private readonly store: RecordStore,
     private readonly topology: () => Topology,
-    private readonly transport: Transport,
+    transport: Transport,
     private readonly clock: Clock,
     private readonly hlc: HybridClock,
     private readonly own: OwnWriters,
-    private readonly hints: Hints,
+    hints: Hints,
     private readonly options: CoordinatorOptions,
     /** `reads.look` has to be called in `LOOK_MS`. */
     planLook: () => void,
   ) {
     this.nextId = options.firstRequest;
+    this.reach = new Reach(topology, transport, hints);
     const elapsedMs = () => this.elapsedMs();
     const takeId = () => this.takeId();
     this.groups = new WriteGroups(topology, transport, hints, takeId, elapsedMs, (operation) =>
@@ -145,9 +144,11 @@ export class Coordinator {
   /** One of the fetches an operation waited for is there. */
   fetched(operation: Operation): void {
     if (--operation.pending > 0) return;
+    if (operation.serial && operation.failure === null && !isSingle(operation, this.topology()))
+      return this.agreeAfterAll(operation);
     if (operation.isWrite) operation.needed = this.neededBy(operation);
     operation.failure ??=
-      lostWhileWaiting(operation) ?? this.outOfReach(operation) ?? this.clockRefusal(operation);
+      lostWhileWaiting(operation) ?? this.reach.refusal(operation) ?? this.clockRefusal(operation);
     if (operation.failure !== null) {
       this.release(operation);
       operation.end(operation.failure);
@@ -162,6 +163,13 @@ export class Coordinator {
       operation.group!.add(operation);
     } else this.finishRead(operation);
     this.release(operation);
+  }
+
+  /** Its slot had one home when it began, and by now has several, who have to agree. */
+  private agreeAfterAll(operation: Operation): void {
+    this.release(operation);
+    for (let i = 0; i < operation.count; i++) operation.places[i].entry = undefined;
+    this.registers!.begin(operation);
   }
 
   /**
@@ -237,7 +245,7 @@ export class Coordinator {
     this.reads.expire(now);
     this.gates.expire(now);
     this.expireCommitWaiters(now);
-    this.crowded = this.findCrowded();
+    this.reach.look();
   }
 
   /** A group commit is in the log, or has failed. */
@@ -296,12 +304,14 @@ export class Coordinator {
     operation.pending++;
     this.counters.quorumReads++;
     const { db, slot, key } = operation.places[index];
-    this.reads.start(operation, index, db, slot, key, needed, topology, false);
+    const { readLevel } = operation;
+    const level = readLevel === DEFAULT ? this.options.readQuorum() : readLevel;
+    this.reads.start(operation, index, db, slot, key, needed, topology, false, level);
   }
 
   private fetchForWrite(operation: Operation, topology: Topology): void {
     operation.needed = this.neededBy(operation);
-    operation.failure = this.outOfReach(operation);
+    operation.failure = this.reach.refusal(operation);
     if (operation.failure !== null) return;
     for (let i = 0; i < operation.count; i++) {
       const place = operation.places[i];
@@ -325,23 +335,6 @@ export class Coordinator {
     for (let i = 0; i < count; i++)
       needed = Math.max(needed, topology.needed(places[i].slot, writeLevel, byDefault));
     return needed;
-  }
-
-  /** Why the operation's writes cannot reach as many replicas as they need: a whole error line, or null. */
-  private outOfReach(operation: Operation): string | null {
-    const topology = this.topology();
-    if (!operation.isWrite || topology.n === 1) return null;
-    for (let i = 0; i < operation.count; i++) {
-      const set = topology.setOf(operation.places[i].slot);
-      const { reachable, standsFor } = set;
-      if (reachable < operation.needed)
-        return `NOQUORUM ${reachable} of ${operation.needed} needed replicas are reachable; the write was not applied`;
-      if (this.crowded.length > 0 && reachable - this.crowdedOf(set) < operation.needed)
-        return 'OVERLOADED try again, too much is queued for the other replicas; the write was not applied';
-      if (standsFor !== -1 && this.hints.full)
-        return 'OVERLOADED no more hints can be kept for the home replicas; the write was not applied';
-    }
-    return null;
   }
 
   /**
@@ -368,24 +361,6 @@ export class Coordinator {
     if (entry.record === undefined || entry.unsettled) return false;
     if (topology.sizeOf(slot) === 1) return true;
     return entry.verifiedEpoch === topology.trustEpoch && topology.firstLive[slot] === topology.self;
-  }
-
-  private findCrowded(): readonly number[] {
-    const { members, alive } = this.topology();
-    let crowded: number[] | undefined;
-    for (let member = 0; member < members.length; member++) {
-      if (alive[member] === 0 || !this.transport.isFull(member)) continue;
-      crowded ??= [];
-      crowded.push(member);
-    }
-    return crowded ?? NOBODY_CROWDED;
-  }
-
-  /** How many of the set take nothing more just now, though they are up. */
-  private crowdedOf({ peers, standIns }: ReplicaSet): number {
-    const takesPart = (member: number): boolean =>
-      peers.includes(member) || standIns.some((standIn) => standIn.member === member);
-    return this.crowded.filter(takesPart).length;
   }
 
   private finishRead(operation: Operation): void {

@@ -2,6 +2,7 @@ import type { KeyRecord } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { LoadWaiter } from '../../storage/record-store.js';
 import type { WriterTable } from '../../storage/writers.js';
+import { DEFAULT, type Level } from './levels.js';
 import { digestA, digestB, merge, sameRecord } from './version.js';
 
 /** Who asked for the read, told once. `failure` is a whole error line. */
@@ -54,6 +55,8 @@ export class KeyRead implements LoadWaiter {
   startedMs: number;
   /** The topology's epoch of trust when it began; -1: the owner itself sees to another try. */
   epoch = -1;
+  /** How many replicas another try needs. */
+  level: Level = DEFAULT;
   /** When it last went on: what it asks is timed from here. */
   elapsedMs: number;
   /** The number by which its owner knows the fetch of its own copy. */
@@ -83,7 +86,6 @@ export class KeyRead implements LoadWaiter {
   /** The owner was told. */
   private concluded = false;
   private damagedCopies = 0;
-  private needed: number;
   private over = false;
 
   constructor(
@@ -97,9 +99,9 @@ export class KeyRead implements LoadWaiter {
     readonly entry: RecordEntry | undefined,
     private readonly self: number,
     /** Replicas it was to have an answer from. */
-    readonly wanted: number,
+    private needed: number,
     /** Home replicas of the key, dead or alive. */
-    readonly replicas: number,
+    private readonly replicas: number,
     /** This node's own copy has to be among the answers, however long it takes. */
     private readonly ownIsNeeded: boolean,
     /** Home replicas that must have what is told before it is told; 0: whoever lacks it gets it without delaying the reply. */
@@ -109,7 +111,6 @@ export class KeyRead implements LoadWaiter {
     /** The state of the ring that it was begun under. */
     readonly ringEpoch: number,
   ) {
-    this.needed = wanted;
     this.startedMs = elapsedMs;
     this.elapsedMs = elapsedMs;
   }
@@ -412,8 +413,7 @@ export class KeyRead implements LoadWaiter {
   private askNext(full: boolean): boolean {
     while (this.nextSpare < this.spare.length) {
       const replica = this.spare[this.nextSpare++];
-      const answer = this.blank(replica, full);
-      this.answers.push(answer);
+      this.answers.push(this.blank(replica, full));
       if (this.effects.ask(this, replica, full)) return true;
       this.answers.pop();
     }

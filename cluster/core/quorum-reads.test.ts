@@ -1,8 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Message } from '../messages.js';
 import { CoreBench, type Sent, TestOperation } from './coordinator.test-support.js';
+import type { Phase } from './elastic/ring-state.js';
+import { ringOf } from './elastic/rings.test-support.js';
 import { ALL } from './levels.js';
 import { LOOK_MS } from './quorum-reads.js';
+import { Topology } from './topology.js';
+import { membersOf } from './topology.test-support.js';
 
 /** What a replica is given of which nothing is known yet. */
 const PATIENCE_MS = 50;
@@ -318,4 +322,26 @@ it('a peer that is up but has too much to take already is not said to be silent'
   expect(read.ends).toEqual([
     expect.stringMatching(/^OVERLOADED try again, too much is queued.*nothing was read/),
   ]);
+});
+
+it('a read that begins again asks as many as its level needs by then', () => {
+  const members = membersOf(6);
+  const turn = (phase: Phase): void => {
+    const ring = ringOf(phase, [0, 1, 2], [3, 4, 5]);
+    bench.topology = new Topology(members, 0, 3, 8, false, ring, bench.topology);
+    for (let peer = 1; peer < 6; peer++) bench.topology.setAlive(peer, true);
+  };
+  const dies = (peer: number): void => {
+    bench.topology.setAlive(peer, false);
+    bench.coordinator.peerDown(peer);
+  };
+  turn('sealed');
+  const read = bench.begin('k', null);
+  bench.disk.settle();
+  dies(1);
+  expect(readsIn(bench.sent())).toHaveLength(5);
+  turn('clearing');
+  dies(5);
+  bench.answerReads({ 3: bench.record('a', 1), 4: bench.record('a', 1) });
+  expect([read.found, read.ends]).toEqual([['a'], [null]]);
 });

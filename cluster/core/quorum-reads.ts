@@ -7,6 +7,7 @@ import { Message } from '../messages.js';
 import type { Transport } from '../transport.js';
 import { applyRecord } from './apply.js';
 import { KeyRead, type ReadEffects, type ReadOwner } from './key-read.js';
+import { DEFAULT } from './levels.js';
 import { PeerLatency } from './peer-latency.js';
 import { ShareBudget } from './share-budget.js';
 import type { Topology } from './topology.js';
@@ -89,6 +90,8 @@ export class QuorumReads implements ReadEffects {
     needed: number,
     topology: Topology,
     ownIsNeeded: boolean,
+    /** How many of the slot's replicas another try needs. */
+    level = DEFAULT,
     /** When the first try of it began, if this is another one. */
     startedMs = 0,
   ): void {
@@ -121,6 +124,7 @@ export class QuorumReads implements ReadEffects {
     );
     // Who has to know more than the record (`gates.ts`) begins again itself.
     if (!ownIsNeeded) read.epoch = topology.trustEpoch;
+    read.level = level;
     if (startedMs !== 0) read.startedMs = startedMs;
     const candidates: number[] = [];
     for (const member of topology.homes(slot))
@@ -225,12 +229,10 @@ export class QuorumReads implements ReadEffects {
     return this.elapsedMs() - startedMs < this.timeoutMs();
   }
 
-  beginAgain({ owner, index, db, slot, key, wanted, replicas, startedMs }: KeyRead): void {
+  beginAgain({ owner, index, db, slot, key, level, startedMs }: KeyRead): void {
     const topology = this.topology();
-    // As many may be missing as might then: also where the ring has changed.
-    const size = topology.sizeOf(slot);
-    const needed = Math.min(size, Math.max(wanted, size - (replicas - wanted)));
-    this.start(owner, index, db, slot, key, needed, topology, false, startedMs);
+    const needed = topology.needed(slot, level, level);
+    this.start(owner, index, db, slot, key, needed, topology, false, level, startedMs);
   }
 
   done(read: KeyRead): void {
