@@ -85,8 +85,8 @@ describe('the rows of a slot', () => {
     for (let i = 0; i < 600; i++) bench.put(`key${i}`, '1');
     bench.settle();
     const [, first] = step(null, () => true);
-    expect([first.dropped, first.next === null, bench.counts.slot(0, 0)]).toEqual([256, false, 344]);
-    expect(dropAll().map(({ dropped }) => dropped)).toEqual([256, 88]);
+    expect([first.dropped, first.next === null, bench.counts.slot(0, 0)]).toEqual([32, false, 568]);
+    expect(dropAll().map(({ dropped }) => dropped)).toEqual([...Array(17).fill(32), 24]);
     expect(bench.counts.slot(0, 0)).toBe(0);
   });
 

@@ -4,7 +4,7 @@ import type { RecordEntry } from './record-cache.js';
 import type { RecordStore } from './record-store.js';
 
 /** Rows looked at in one go: they are one multi-get and one group commit. */
-const ROWS_AT_ONCE = 256;
+const ROWS_AT_ONCE = 32;
 /** What a row costs beyond key and payload, about. */
 const ROW_OVERHEAD = 60;
 

@@ -62,6 +62,11 @@ const MAX_TRIES = 3;
 const MAX_REFUSALS_MS = 60_000;
 const AFTER_REFUSAL_MS = 1000;
 const MAX_ORDERS = 1000;
+/**
+ * Walks over the disk that streams do at once, with whatever peers. Each waits for a group commit and for the event loop, for some milliseconds on a
+ * busy node; slots are many and most of them small, so one walk after the other would leave the throttle unused.
+ */
+const STREAM_WALKS = 8;
 const RING_CHANGED = 'the ring has changed';
 
 /**
@@ -110,8 +115,8 @@ export class AntiEntropy {
   ) {
     this.wire = new Wire(transport, store.writers);
     const elapsed = () => clock.elapsed();
-    this.worker = new Worker(new TokenBucket(options.throttle), elapsed);
-    this.streamer = new Worker(new TokenBucket(options.streamThrottle), elapsed);
+    this.worker = new Worker(new TokenBucket(options.throttle), elapsed, 1);
+    this.streamer = new Worker(new TokenBucket(options.streamThrottle), elapsed, STREAM_WALKS);
     this.nextRequest = options.firstRequest;
     this.ground = {
       store,
@@ -161,8 +166,8 @@ export class AntiEntropy {
   }
 
   /**
-   * Compares these slots with a home of them and makes good what differs; with `pushOnly` only what the home lacks. False: another stream
-   * is under way, or this is not the time.
+   * Compares these slots with a home of them and makes good what differs; with `pushOnly` only what the home lacks. False: nothing is under
+   * way, as another stream is, this is not the time, or it has failed already.
    */
   streamWith(
     peer: PeerId,
@@ -179,7 +184,8 @@ export class AntiEntropy {
     });
     this.stream = session;
     session.start();
-    return true;
+    // It may have failed at once, and then `done` was told.
+    return !session.closed;
   }
 
   /** Bytes of slots that move, since the start. */

@@ -4,8 +4,9 @@ import type { TokenBucket } from '../token-bucket.js';
 export type Job = (done: (bytes: number) => void) => void;
 
 /**
- * All walking over the disk that repair does, one after the other, and none while more bytes were sent than the throttle allows:
- * so a repair takes one reader's share of the disk at most, and clients are served beside it.
+ * All walking over the disk that repair does, `width` walks at a time, and none is begun while more bytes were sent than the throttle allows:
+ * so a repair takes so many readers' share of the disk at most, and clients are served beside it. What is under way when the throttle closes
+ * still ends.
  */
 export class Worker {
   /** All bytes that its jobs have sent, */
@@ -13,12 +14,13 @@ export class Worker {
   /** and those that came and count as well. */
   received = 0;
   private readonly jobs: Job[] = [];
-  private busy = false;
+  private running = 0;
   private stopped = false;
 
   constructor(
     private readonly bucket: TokenBucket,
     private readonly elapsed: () => number,
+    private readonly width: number,
   ) {}
 
   get waiting(): number {
@@ -32,14 +34,16 @@ export class Worker {
 
   /** Goes on if the throttle allows it: called now and then. */
   run(): void {
-    if (this.busy || this.stopped || this.jobs.length === 0 || !this.bucket.open(this.elapsed())) return;
-    this.busy = true;
-    this.jobs.shift()!((bytes) => {
-      this.sent += bytes;
-      this.bucket.take(bytes);
-      this.busy = false;
-      this.run();
-    });
+    while (this.running < this.width && !this.stopped && this.jobs.length > 0) {
+      if (!this.bucket.open(this.elapsed())) return;
+      this.running++;
+      this.jobs.shift()!((bytes) => {
+        this.running--;
+        this.sent += bytes;
+        this.bucket.take(bytes);
+        this.run();
+      });
+    }
   }
 
   /** The throttle is to count these bytes as well. */

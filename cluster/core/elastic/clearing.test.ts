@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Message } from '../../messages.js';
 import { type DutyNode, DutyRing, REQUEST_MS } from './duties.test-support.js';
 import { slotsIn } from './duty.js';
 import type { Phase } from './ring-state.js';
@@ -21,6 +22,9 @@ const done = (): boolean => node.duties.facts()!.done;
 const homes = (slot: number): number[] => [...node.topology.homes(slot)];
 const rows = (slot: number): number =>
   node.disk.trees.databases.filter((db) => !node.disk.trees.isEmpty(db, slot)).length;
+/** How many of the homes have the key with this value. */
+const having = (slot: number, key: string, payload: string): number =>
+  homes(slot).filter((home) => ring.nodes[home].get(slot, key) === payload).length;
 function keepHint(slot: number, key: string, target: number): void {
   const entry = node.disk.store.pin(0, slot, key);
   node.hints.keep(`node${target}`, entry, node.elapsed);
@@ -31,7 +35,7 @@ function keepHint(slot: number, key: string, target: number): void {
 beforeEach(() => begin('sealed', A, B, 0));
 
 describe('slots that a node has lost', () => {
-  it('go with their rows and registers, when all homes have what is there; its own stay', () => {
+  it('go with their rows and registers, when a home has what is there; its own stay', () => {
     const kept = node.topology.isHome.findIndex((is, slot) => is === 1 && !lost.includes(slot));
     for (const slot of [lost[0], lost[1], kept]) ring.write(slot, `k${slot}`, '1', 1, 0, 1, 2, 3);
     // Only this node has it.
@@ -42,12 +46,12 @@ describe('slots that a node has lost', () => {
     ring.pass(8000);
     expect([lost[0], lost[1], kept].map((slot) => node.keys(slot))).toEqual([0, 0, 1]);
     expect([...node.registers]).toEqual([kept]);
-    for (const home of homes(lost[0])) expect(ring.nodes[home].get(lost[0], 'lonely')).toBe('2');
+    expect(having(lost[0], 'lonely', '2')).toBe(1);
     expect(node.duties.facts()).toMatchObject({ done: true, left: 0, total: 3 });
     expect(node.forgotten).toHaveLength(3);
     // Homes keep theirs, and nothing comes back.
     ring.pass(10_000);
-    expect([rows(lost[0]), ring.nodes[3].keys(lost[0])]).toEqual([0, 2]);
+    expect([rows(lost[0]), having(lost[0], `k${lost[0]}`, '1')]).toEqual([0, 3]);
   });
 
   it('stay as long as a request may take that was begun before', () => {
@@ -59,7 +63,17 @@ describe('slots that a node has lost', () => {
     expect([node.keys(lost[0]), done()]).toEqual([0, true]);
   });
 
-  it('stay until all of their homes that are up have them, one at least', () => {
+  it('are compared with one home each, and all homes take their part', () => {
+    for (const slot of lost.slice(0, 60)) node.put(slot, `k${slot}`, '1');
+    ring.turn(ringOf('clearing', A, B));
+    ring.pass(8000);
+    expect(node.streams.flatMap(({ slots }) => slots)).toHaveLength(60);
+    const parts = B.slice(1).map((home) => lost.filter((slot) => ring.nodes[home].keys(slot) > 0).length);
+    expect(parts.reduce((sum, keys) => sum + keys)).toBe(60);
+    for (const part of parts) expect(part).toBeGreaterThan(10);
+  });
+
+  it('stay until one of their homes has them', () => {
     ring.write(lost[0], 'k', '1', 1, 0);
     ring.turn(ringOf('clearing', A, B));
     const [first, second, third] = homes(lost[0]);
@@ -71,19 +85,27 @@ describe('slots that a node has lost', () => {
     expect([node.keys(lost[0]), done(), ring.nodes[second].keys(lost[0])]).toEqual([0, true, 1]);
   });
 
+  it('are compared with another home when the first does not answer', () => {
+    ring.write(lost[0], 'k', '1', 1, 0);
+    ring.turn(ringOf('clearing', A, B));
+    ring.lost = (_from, to) => to === node.streams[0]?.peer;
+    ring.pass(REQUEST_MS + 15_000);
+    expect(done()).toBe(true);
+    expect(node.streams[1].peer).not.toBe(node.streams[0].peer);
+    expect(ring.nodes[node.streams[1].peer].get(lost[0], 'k')).toBe('1');
+  });
+
   it('are compared again when something came in between', () => {
     ring.write(lost[0], 'k', '1', 1, 0);
     ring.turn(ringOf('clearing', A, B));
-    // The first home has everything, the second does not answer yet.
-    ring.lost = (_from, to) => node.streams.length >= 2 && to === node.streams[1].peer;
-    ring.pass(REQUEST_MS + 1000);
-    expect([node.streams.length, rows(lost[0])]).toEqual([2, 1]);
+    // The home has what there was, and has not said so yet.
+    ring.lost = (from, to, type) => from !== 0 && to === 0 && type === Message.RepairEnd;
+    while (having(lost[0], 'k', '1') === 0) ring.pass(50);
     node.put(lost[0], 'new', '2');
     ring.lost = () => false;
-    ring.pass(15_000);
+    ring.pass(25_000);
     expect(done()).toBe(true);
-    for (const home of homes(lost[0])) expect(ring.nodes[home].get(lost[0], 'new')).toBe('2');
-    expect(node.keys(lost[0])).toBe(0);
+    expect([having(lost[0], 'new', '2'), node.keys(lost[0])]).toEqual([1, 0]);
   });
 
   it('that get a row afterwards, from who has not heard of it, are cleared again', () => {
@@ -94,7 +116,7 @@ describe('slots that a node has lost', () => {
     node.put(lost[1], 'late', '2');
     ring.pass(6000);
     expect(rows(lost[1])).toBe(0);
-    for (const home of homes(lost[1])) expect(ring.nodes[home].get(lost[1], 'late')).toBe('2');
+    expect(having(lost[1], 'late', '2')).toBe(1);
   });
 
   it('keep what is in use until it is not', () => {
@@ -108,6 +130,16 @@ describe('slots that a node has lost', () => {
     node.disk.store.unpin(entry);
     ring.pass(3000);
     expect([node.keys(lost[0]), done()]).toEqual([0, true]);
+  });
+
+  it('bring what the disk refused to a home before they go', () => {
+    ring.write(lost[0], 'k', '1', 1, 0, 1, 2, 3);
+    const entry = node.disk.store.pin(0, lost[0], 'k');
+    entry.unwritten = node.record('2', 2);
+    ring.turn(ringOf('clearing', A, B));
+    ring.pass(8000);
+    expect([having(lost[0], 'k', '1'), having(lost[0], 'k', '2')]).toEqual([2, 1]);
+    expect([node.keys(lost[0]), entry.unwritten, entry.pins, done()]).toEqual([0, null, 0, true]);
   });
 
   it('are not said to be gone while a register cannot forget', () => {
@@ -128,7 +160,7 @@ describe('slots that a node has lost', () => {
     ring.turn(ringOf('clearing', A, B));
     ring.pass(REQUEST_MS + 5000);
     expect(done()).toBe(false);
-    // 200 KB are pushed to three homes, and then dropped.
+    // 200 KB are pushed, and then dropped.
     ring.pass(60_000);
     expect(done()).toBe(true);
   });
@@ -138,11 +170,12 @@ describe('slots that a node has lost', () => {
     node.streamThrottle = 30_000;
     ring.turn(ringOf('clearing', A, B));
     for (let i = 0; i < 200 && node.keys(lost[0]) === 600; i++) ring.pass(50);
-    expect(node.keys(lost[0])).toBe(600 - 256);
+    const left = node.keys(lost[0]);
+    expect(left).toBeGreaterThan(400);
     ring.turn({ ...ringOf('copying', B, A), epoch: 6 });
     node.streamThrottle = 1 << 30;
     ring.pass(8000);
-    expect([node.keys(lost[0]), node.forgotten.length, done()]).toEqual([600, 256, true]);
+    expect([node.keys(lost[0]), node.forgotten.length, done()]).toEqual([600, 600 - left, true]);
   });
 });
 
@@ -199,7 +232,7 @@ describe('a node that starts with slots that are not its own', () => {
     node.registers.add(slot);
     ring.pass(3000);
     expect([node.keys(slot), node.registers.size]).toEqual([0, 0]);
-    for (const home of homes(slot)) expect(ring.nodes[home].get(slot, 'k')).toBe('1');
+    expect(having(slot, 'k', '1')).toBe(1);
   });
 
   it('leaves rows of a stand-in alone, and asks nobody about them', () => {

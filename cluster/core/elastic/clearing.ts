@@ -12,14 +12,16 @@ import { type Duty, type DutyWorld, firstOf, fullest, Patience } from './duty.js
 const SCAN_EVERY_MS = 2000;
 /** After a slot in which something was in use, ms. */
 const PAUSE_MS = 200;
+/** Slots that are looked at at once, and as many that are dropped: each mostly waits for the disk, and for others' turns of the event loop. */
+const AT_ONCE = 8;
 const NOTHING = [0, 0] as const;
 
 /** A slot of which something is here that has no business here. */
 class Foreign {
   /** Some of its rows are no stand-in's. */
   isLooked = false;
-  /** Homes that have all that is here, as it was when the sums of the slot were these. */
-  readonly has = new Set<number>();
+  /** A home has all that is here, as it was when the sums of the slot were these. */
+  isSafe = false;
   a = 0;
   b = 0;
 
@@ -34,15 +36,20 @@ interface Dropping {
   /** Rows that had to stay, and those of them that are stand-ins'. */
   kept: number;
   hinted: number;
+  /** Some of them are under way. */
+  isBusy: boolean;
 }
 
 /**
  * Lets go of slots that are not this node's: those it has lost by the present change of the ring, and whatever an earlier one has left, that was
- * given up or that it did not live to see the end of. Each is compared with all of its homes that are up, one at least, until they have all
- * that is here; who is down gets it from these. (No write needs this copy: `sealing.ts`.) Then its rows are dropped, without tombstones, and
- * what registers remember of it is forgotten (scylladb#5251).
+ * given up or that it did not live to see the end of. Each is compared with one of its homes, until that has all that is here. Then its rows are
+ * dropped, without tombstones, and what registers remember of it is forgotten (scylladb#5251).
  *
- * Promise: no row is dropped that a home might lack, and none that has a hint: that is a stand-in's, which handing it over ends
+ * Why one home is enough: no acknowledged write needs this copy. As many homes as it needs have it without this one (`sealing.ts`), also when
+ * the home that was asked dies for good the next moment. What only this node has, nobody was promised more of than that one replica has it, and
+ * one replica still does; repair takes it to the others.
+ *
+ * Promise: no row is dropped that no home has, and none that has a hint: that is a stand-in's, which handing it over ends
  * (`handoff.ts`). After it, a row on a node that is no home of its slot has a hint.
  */
 export class Clearing implements Duty {
@@ -54,8 +61,13 @@ export class Clearing implements Duty {
   private readonly patience = new Patience();
   private readonly bucket: TokenBucket;
   private readonly epoch: number;
-  private dropping: Dropping | null = null;
-  private busy = false;
+  /** Slots that were safe when they were compared, and are to be dropped. */
+  private readonly ready: number[] = [];
+  private readonly dropping = new Map<number, Dropping>();
+  /** The next to be looked at, and how many are. */
+  private unseen: number[] = [];
+  private looking = 0;
+  private comparing = false;
   private scanned = false;
   private scanAtMs = 0;
   private elapsedMs = 0;
@@ -114,22 +126,14 @@ export class Clearing implements Duty {
   private isBare(slot: number): boolean {
     const { registers } = this.world;
     if (registers.remembers(slot) && !registers.forget(slot)) return false;
-    return !this.isLeft(slot) && this.dropping?.slot !== slot;
+    return !this.isLeft(slot) && !this.dropping.has(slot);
   }
 
-  /** Looks, compares or drops, one thing at a time. */
   private next(): void {
-    if (this.busy || this.world.topology().epoch !== this.epoch) return;
-    if (this.dropping !== null) return this.drop(this.dropping);
-    const ready = this.firstReady();
-    if (ready !== undefined) {
-      this.dropping = { slot: ready, from: null, kept: 0, hinted: 0 };
-      return this.drop(this.dropping);
-    }
-    const isUnseen = (slot: number): boolean => !this.foreign.get(slot)!.isLooked;
-    const [unseen] = this.world.hints.count === 0 ? [] : firstOf(this.due(), isUnseen);
-    if (unseen === undefined) this.compare();
-    else this.look(unseen);
+    if (this.world.topology().epoch !== this.epoch) return;
+    this.dropSome();
+    if (this.world.hints.count > 0) this.lookAtSome();
+    if (!this.comparing && this.looking === 0) this.compare();
   }
 
   private *due(): Iterable<number> {
@@ -139,11 +143,20 @@ export class Clearing implements Duty {
 
   // --- whether there is anything but stand-ins' rows ---
 
-  private look(slot: number): void {
+  private lookAtSome(): void {
+    const isUnseen = (slot: number): boolean => !this.foreign.get(slot)!.isLooked;
+    if (this.unseen.length === 0 && this.looking === 0) this.unseen = firstOf(this.due(), isUnseen);
+    while (this.looking < AT_ONCE && this.unseen.length > 0) {
+      const slot = this.unseen.pop()!;
+      const foreign = this.foreign.get(slot);
+      if (foreign !== undefined) this.look(slot, foreign);
+    }
+  }
+
+  private look(slot: number, foreign: Foreign): void {
     const { store, hints } = this.world;
-    const foreign = this.foreign.get(slot)!;
     const sums = this.sumsOf(slot);
-    this.busy = true;
+    this.looking++;
     const rows = { from: dataKeyFrom(slot), to: dataKeyFrom(slot + 1), keysOnly: true };
     walkRows(
       store,
@@ -153,7 +166,7 @@ export class Clearing implements Duty {
         return !foreign.isLooked;
       },
       (error) => {
-        this.busy = false;
+        this.looking--;
         if (error !== null) foreign.notBeforeMs = this.elapsedMs + PAUSE_MS;
         else if (!foreign.isLooked) this.standIns.set(slot, sums);
         this.next();
@@ -166,54 +179,69 @@ export class Clearing implements Duty {
     return [trees.slotA(slot), trees.slotB(slot)];
   }
 
-  // --- whether the homes have everything ---
+  // --- whether a home has everything ---
 
   private compare(): void {
     const topology = this.world.topology();
-    const lacks = (slot: number, home: number): boolean =>
-      topology.alive[home] === 1 && !this.foreign.get(slot)!.has.has(home);
-    const lacking = (slot: number): Uint16Array => topology.homes(slot).filter((home) => lacks(slot, home));
-    const peer = fullest(this.due(), lacking, (one) => this.patience.isOver(one, this.elapsedMs));
+    const isAble = (home: number): boolean =>
+      topology.alive[home] === 1 && this.patience.isOver(home, this.elapsedMs);
+    // Which home is a matter of the slot, so that all of them take their part.
+    const peerOf = (slot: number): number | undefined => {
+      const able = topology.homes(slot).filter(isAble);
+      return able[slot % able.length];
+    };
+    const peersOf = (slot: number): number[] => [peerOf(slot)].filter((peer) => peer !== undefined);
+    const peer = fullest(this.doubtful(), peersOf, () => true);
     if (peer === undefined) return;
-    const some = firstOf(this.due(), (slot) => lacking(slot).includes(peer));
+    const some = firstOf(this.doubtful(), (slot) => peerOf(slot) === peer);
     for (const slot of some) this.note(slot);
-    this.busy = this.world.streams.streamWith(peer, some, true, (end) => this.compared(peer, some, end));
+    this.comparing = this.world.streams.streamWith(peer, some, true, (end) => this.compared(peer, some, end));
   }
 
-  /** What is compared is the slot as it is now; if it is not what others were compared with, these count no more. */
+  /** Those that no home is known to have all of. */
+  private *doubtful(): Iterable<number> {
+    for (const slot of this.due()) if (!this.foreign.get(slot)!.isSafe) yield slot;
+  }
+
+  /** What is compared is the slot as it is now. */
   private note(slot: number): void {
     const foreign = this.foreign.get(slot)!;
-    if (!this.isAs(slot, [foreign.a, foreign.b])) foreign.has.clear();
     [foreign.a, foreign.b] = this.sumsOf(slot);
   }
 
   private compared(peer: number, slots: readonly number[], end: StreamEnd): void {
-    this.busy = false;
+    this.comparing = false;
     this.patience.ended(peer, end, this.elapsedMs);
     if (end.failure !== null) return;
-    for (const slot of slots) this.foreign.get(slot)?.has.add(peer);
-    this.next();
-  }
-
-  /** A slot of which enough homes have everything. */
-  private firstReady(): number | undefined {
-    const topology = this.world.topology();
-    for (const slot of this.due()) {
-      const { has, a, b } = this.foreign.get(slot)!;
-      const homes = topology.homes(slot);
-      if (has.size === 0) continue;
-      if (homes.some((home) => topology.alive[home] === 1 && !has.has(home))) continue;
-      if (this.isAs(slot, [a, b])) return slot;
-      has.clear();
+    for (const slot of slots) {
+      const foreign = this.foreign.get(slot);
+      if (foreign === undefined) continue;
+      foreign.isSafe = true;
+      this.ready.push(slot);
     }
-    return undefined;
+    this.next();
   }
 
   // --- letting go ---
 
+  private dropSome(): void {
+    for (const dropping of this.dropping.values()) if (!dropping.isBusy) this.drop(dropping);
+    while (this.dropping.size < AT_ONCE && this.ready.length > 0) {
+      const slot = this.ready.shift()!;
+      const foreign = this.foreign.get(slot);
+      if (foreign === undefined) continue;
+      // Something came in between.
+      foreign.isSafe = this.isAs(slot, [foreign.a, foreign.b]);
+      if (!foreign.isSafe) continue;
+      const dropping = { slot, from: null, kept: 0, hinted: 0, isBusy: false };
+      this.dropping.set(slot, dropping);
+      this.drop(dropping);
+    }
+  }
+
   private drop(dropping: Dropping): void {
     if (!this.bucket.open(this.elapsedMs)) return;
-    this.busy = true;
+    dropping.isBusy = true;
     const { store, hints, forgot } = this.world;
     const mayGo = (entry: RecordEntry): boolean => {
       const isHinted = hints.isHinted(entry);
@@ -223,7 +251,7 @@ export class Clearing implements Duty {
       return true;
     };
     dropRows(store, dropping.slot, dropping.from, mayGo, (error, dropped) => {
-      this.busy = false;
+      dropping.isBusy = false;
       this.bucket.take(dropped.bytes);
       this.wentOn(dropping, error, dropped);
       this.next();
@@ -243,7 +271,7 @@ export class Clearing implements Duty {
     dropping.kept += kept;
     dropping.from = next;
     if (error === null && next !== null) return;
-    this.dropping = null;
+    this.dropping.delete(slot);
     const foreign = this.foreign.get(slot);
     if (foreign === undefined) return;
     if (error === null && dropping.kept === dropping.hinted) {
@@ -251,7 +279,7 @@ export class Clearing implements Duty {
       return;
     }
     // Something is in use, or the disk has failed: it is compared again, as it is then.
-    foreign.has.clear();
+    foreign.isSafe = false;
     foreign.notBeforeMs = this.elapsedMs + PAUSE_MS;
   }
 }
