@@ -198,6 +198,7 @@ export class Assembly {
       random,
       log,
       host: this.node.members,
+      nodeId,
       proposer: proposerName(nodeId, world.life),
       firstRequest: world.firstRequest,
       saved: saved.ringVotes,

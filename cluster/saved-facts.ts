@@ -16,7 +16,7 @@ export interface SavedFacts {
   readonly clock: number;
   readonly marks: readonly number[] | undefined;
   readonly ring: SavedRing | undefined;
-  /** undefined: what this node promised about the next ring is not remembered. */
+  /** undefined: this disk has never been voted with. */
   readonly ringVotes: Votes | undefined;
   readonly lives: SavedLives | undefined;
   readonly registers: SavedRegisters;

@@ -19,7 +19,7 @@ export interface AcceptedRing {
 
 /** What an acceptor has to remember: its part in the vote on the ring of one epoch. Those before are decided. */
 export interface Votes {
-  /** The epoch that is voted on; 0: it never voted. */
+  /** The epoch that is voted on; 0: of none is anything known. */
   readonly epoch: number;
   readonly promised: Ballot;
   readonly accepted: AcceptedRing | null;
@@ -43,7 +43,7 @@ export const NO_RING_VOTE: RingVote = { vote: 'none', promised: NO_BALLOT, accep
  * highest voted on.
  */
 export class RingAcceptor {
-  /** undefined: nothing is remembered, and nothing may be said. */
+  /** undefined: this disk has never been voted with, and nothing may be said. */
   private votes: Votes | undefined;
 
   constructor(
@@ -53,6 +53,11 @@ export class RingAcceptor {
     private readonly isVoter: (epoch: number) => boolean,
   ) {
     this.votes = saved;
+  }
+
+  /** This disk has never been voted with. */
+  get blank(): boolean {
+    return this.votes === undefined;
   }
 
   /** It remembers all it ever promised and accepted. */
@@ -115,14 +120,19 @@ function encode(votes: Votes): Buffer {
   return checked(Buffer.from(JSON.stringify(votes)));
 }
 
-/** What the row says; undefined: there is none, or it is damaged. */
+/** What the row says; undefined: there is none. */
 export function readVotes(row: Buffer | undefined): Votes | undefined {
-  const body = row && uncheckedBody(row);
-  if (body === undefined) return undefined;
+  if (row === undefined) return undefined;
+  const body = uncheckedBody(row);
+  if (body === undefined) return FORGOTTEN;
   const { epoch, promised, accepted, whole } = JSON.parse(body.toString()) as Votes;
   const ring = accepted === null ? undefined : ringOf(accepted.ring);
-  if (accepted !== null && ring === undefined) return undefined;
+  if (accepted !== null && ring === undefined) return FORGOTTEN;
   return { epoch, promised, whole, accepted: ring === undefined ? null : { ballot: accepted!.ballot, ring } };
 }
 
 const BLANK: Pick<Votes, 'promised' | 'accepted'> = { promised: NO_BALLOT, accepted: null };
+const FORGOTTEN: Votes = { epoch: 0, ...BLANK, whole: false };
+
+/** The row of a disk that has been voted with, nobody knows how. */
+export const FORGOTTEN_VOTES = encode(FORGOTTEN);

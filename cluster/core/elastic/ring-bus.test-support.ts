@@ -52,7 +52,9 @@ export class RingNode {
     readonly ownName: string,
     life: number,
     first: RingState | undefined,
-    readonly disk = new StoreBench(),
+    readonly disk: StoreBench,
+    /** The node's name, and where it has lost its disk the life in which that was. */
+    readonly nodeId: string,
   ) {
     const kept = this.row(RING_ROW);
     this.ring = kept === undefined ? first : parseRing(kept.latin1Slice());
@@ -69,6 +71,7 @@ export class RingNode {
       random: { next: () => bus.chance() },
       log: { info: () => {}, warn: () => {}, error: () => {} },
       host: this,
+      nodeId,
       proposer: proposerName(Buffer.from(ownName.padEnd(16)).toString('hex'), life),
       firstRequest: 1 + life * 1000,
       saved: readVotes(this.row(RING_VOTES_ROW)),
@@ -165,17 +168,18 @@ export class RingBus {
   }
 
   /** Starts on an empty disk, or on this one. */
-  start(name: string, first: RingState | undefined, disk?: StoreBench): RingNode {
+  start(name: string, first: RingState | undefined, disk?: StoreBench, nodeId?: string): RingNode {
     const life = (this.lives.get(name) ?? 0) + 1;
     this.lives.set(name, life);
-    const node = new RingNode(this, name, life, first, disk);
+    const id = nodeId ?? (life === 1 ? name : `${name}${life}`);
+    const node = new RingNode(this, name, life, first, disk ?? new StoreBench(), id);
     this.nodes.set(name, node);
     return node;
   }
 
   /** The power goes: what was not synced is lost, and what was under way. */
   crash(name: string): () => RingNode {
-    const { disk, ring } = this.node(name);
+    const { disk, ring, nodeId } = this.node(name);
     this.nodes.delete(name);
     this.flying = this.flying.filter((one) => one.to !== name);
     for (const other of this.nodes.values()) other.register.linkDown(this.names.indexOf(name));
@@ -183,7 +187,7 @@ export class RingBus {
     // The first ring is known from the configuration if need be; a later one must be on the disk.
     const first = ring?.epoch === 1 ? ring : undefined;
     return () => {
-      const node = this.start(name, first, new StoreBench(undefined, left));
+      const node = this.start(name, first, new StoreBench(undefined, left), nodeId);
       // What it went by it has acted upon: it must not go back behind that.
       if (ring !== undefined && (node.ring?.epoch ?? 0) < ring.epoch)
         this.violations.push(`${name} has forgotten ring ${ring.epoch}`);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StoreBench } from '../../../storage/record-store.test-support.js';
 import { NO_BALLOT } from '../register/ballot.js';
 import { ballot } from '../register/register.test-support.js';
+import { forgetMemory } from '../register/register-rows.js';
 import { RING_VOTES_ROW, RingAcceptor, readVotes } from './ring-acceptor.js';
 import { joining, memberNamed, RingBus, ringOfNames } from './ring-bus.test-support.js';
 import { RingMemory } from './ring-memory.js';
@@ -82,8 +83,57 @@ describe('a node that has lost its votes', () => {
     const [row] = rowsOf(disk);
     expect(readVotes(row)).toMatchObject({ whole: true, accepted: null });
     row![row!.length - 1] ^= 1;
-    expect(readVotes(row)).toBe(undefined);
-    expect(readVotes(undefined)).toBe(undefined);
+    expect(readVotes(row)).toMatchObject({ epoch: 0, whole: false });
+  });
+});
+
+describe('nodes that join', () => {
+  /** The ring of these until now, and the next step of its change asked for at a. */
+  function step(bus: RingBus): void {
+    const { epoch } = bus.node('a').ring!;
+    bus.node('a').change((ring) => (ring.epoch === epoch ? advanced(ring) : null));
+    expect(bus.runUntil(() => bus.reached(epoch + 1), 3000)).toBe(true);
+  }
+
+  /** Nodes b to e join a, and nobody has been there for long. */
+  function joined(lost?: string): RingBus {
+    const bus = new RingBus(1, 'a', 'bcde');
+    bus.settle();
+    const all = [...'abcde'].map(memberNamed);
+    bus.node('a').change((ring) => (ring.epoch === 1 ? changed(ring, all) : null));
+    bus.runUntil(() => bus.node('a').ring!.epoch === 2, 3000);
+    if (lost !== undefined) bus.losesDisk(lost);
+    for (const peer of bus.names.keys()) bus.node('a').register.sawEpoch(peer, 0);
+    expect(bus.runUntil(() => bus.reached(2), 3000)).toBe(true);
+    for (const phase of ['joint', 'sealed', 'clearing']) {
+      step(bus);
+      expect(bus.node('a').ring!.phase).toBe(phase);
+    }
+    return bus;
+  }
+
+  it('vote as soon as they are members, so one of them may die at once', () => {
+    const bus = joined();
+    expect(bus.elapsed).toBeLessThan(WAIT_MS);
+    expect(bus.all(({ register }) => register.remembers)).toBe(true);
+    bus.crash('e');
+    step(bus);
+    expect(bus.violations).toEqual([]);
+  });
+
+  it('do not if they have lost their disk since', () => {
+    const bus = joined('c');
+    expect(bus.node('c').register.remembers).toBe(false);
+    expect(bus.node('d').register.remembers).toBe(true);
+  });
+
+  it('do not if their disk was set back, which says so', () => {
+    const disk = new StoreBench();
+    forgetMemory(disk.engine, () => {});
+    disk.settle();
+    const [row] = rowsOf(disk);
+    const acceptor = new RingAcceptor(disk.store, readVotes(row), () => true);
+    expect([acceptor.blank, acceptor.whole, acceptor.remembers(2)]).toEqual([false, false, false]);
   });
 });
 
@@ -127,6 +177,7 @@ describe('what was taken over', () => {
     const memory = new RingMemory({
       ring: () => ring,
       self: () => 'x',
+      nodeId: 'another',
       acceptor,
       ask: (name, epoch) => asked.push({ name, epoch, id: asked.length }) - 1,
     });

@@ -24,6 +24,8 @@ export interface RingMemoryOptions {
   /** undefined: there is none yet. */
   readonly ring: () => RingState | undefined;
   readonly self: () => string;
+  /** This node's own, as its disk has it. */
+  readonly nodeId: string;
   readonly acceptor: RingAcceptor;
   /** Asks a voter what it remembers about the vote on that epoch. Returns the number of the question. */
   readonly ask: (name: string, epoch: number) => number;
@@ -37,6 +39,8 @@ export interface RingMemoryOptions {
  *
  * Where one of them has accepted something, that may be decided, and there may have been votes on the epoch behind it: then this memory is
  * good for this epoch only. Where none has, nothing was decided when they were asked, and nothing behind it voted on.
+ *
+ * A node that joins has never voted, so there is nothing it could have forgotten.
  */
 export class RingMemory {
   /** What the voters have said about `epoch`. */
@@ -76,6 +80,10 @@ export class RingMemory {
     if (ring === undefined || acceptor.whole || this.isSaving) return;
     const epoch = ring.epoch + 1;
     if (acceptor.remembers(epoch)) return;
+    if (this.isNew(ring)) {
+      this.epoch = epoch;
+      return this.becomeWhole([]);
+    }
     const isLate = elapsedMs - this.startedMs > WAIT_MS;
     if (epoch !== this.epoch || isLate !== this.inEarnest) {
       this.epoch = epoch;
@@ -104,6 +112,18 @@ export class RingMemory {
     const n = this.voters().length;
     const remembering = told.filter(({ whole }) => whole).length;
     if (isAll || remembering >= n - majority(n) + 1) this.takeOver(epoch, told);
+  }
+
+  /**
+   * Whether this node is about to become a voter under the very identity it has now, and its disk says nothing of votes. Whoever joined and
+   * lost its disk has another identity.
+   */
+  private isNew({ phase, current, other }: RingState): boolean {
+    if (phase === 'clearing') return false;
+    const { acceptor, nodeId } = this.options;
+    const self = this.options.self();
+    const joins = other?.some((member) => member.name === self && member.nodeId === nodeId) === true;
+    return joins && acceptor.blank && !current.some(({ name }) => name === self);
   }
 
   private takeOver(epoch: number, told: readonly Remembered[]): void {

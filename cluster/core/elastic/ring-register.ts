@@ -38,6 +38,7 @@ export interface RingRegisterOptions {
   readonly random: Random;
   readonly log: Log;
   readonly host: RingHost;
+  readonly nodeId: string;
   /** This life of this node, for ballots. */
   readonly proposer: string;
   readonly firstRequest: number;
@@ -82,6 +83,7 @@ export class RingRegister {
     this.memory = new RingMemory({
       ring: () => host.ring,
       self: () => host.ownName,
+      nodeId: options.nodeId,
       acceptor: this.acceptor,
       ask: (name, epoch) => this.askMemory(name, epoch),
     });

@@ -1,7 +1,7 @@
 import { checked, uncheckedBody } from '../../../storage/checked-row.js';
 import type { StorageEngine } from '../../../storage/engine.js';
 import { metaKey, SLOTS } from '../../../storage/key-layout.js';
-import { RING_VOTES_ROW } from '../elastic/ring-acceptor.js';
+import { FORGOTTEN_VOTES, RING_VOTES_ROW } from '../elastic/ring-acceptor.js';
 import type { Ballot } from './ballot.js';
 import type { Unit } from './unit.js';
 
@@ -84,7 +84,7 @@ export function readRegisters(
 export function forgetMemory(engine: StorageEngine, done: (error: Error | null) => void): void {
   const batch = engine.batch();
   batch.put(MEMORY_ROW, LOST);
-  batch.del(RING_VOTES_ROW);
+  batch.put(RING_VOTES_ROW, FORGOTTEN_VOTES);
   batch.write(true, done);
 }
 
