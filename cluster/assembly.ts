@@ -323,6 +323,7 @@ export class Assembly {
       known: () => this.recounter.known,
       hints: this.hints,
       epochOf: (peer) => this.gossip.factsOf(peer)?.ring?.epoch ?? 0,
+      identityOf: (peer) => this.node.members.identityOf(peer),
       writeQuorum: settings.writeQuorum,
       requestTimeout: settings.requestTimeout,
       throttle: settings.streamThrottle,

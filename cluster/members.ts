@@ -213,6 +213,12 @@ export class Members implements RingHost {
     return greeting && memberOf(greeting);
   }
 
+  /** Another after each start of the peer behind which its disk may have forgotten something. Empty: it was never met. */
+  identityOf(peer: PeerId): string {
+    const greeting = this.greetings[peer];
+    return greeting === undefined ? '' : `${greeting.nodeId} ${greeting.incarnation}`;
+  }
+
   private rowOf(ring: RingState): Buffer {
     return Buffer.from(JSON.stringify(this.membership.saved(ring)));
   }

@@ -18,6 +18,8 @@ export class DutyNode extends ReplicaBench {
   readonly hints: HintStore;
   /** Members' states of the ring, as this node has heard of them. */
   readonly epochs: number[] = [];
+  /** What each member's disk is known as. */
+  readonly identities: string[] = [];
   /** Slots of which a register remembers something. */
   readonly registers = new Set<number>();
   /** Take-overs that were asked for and have not ended. */
@@ -53,6 +55,7 @@ export class DutyNode extends ReplicaBench {
       known: () => this.recounter.known,
       hints: this.hints,
       epochOf: (peer) => this.epochs[peer] ?? 0,
+      identityOf: (peer) => this.identities[peer] ?? '',
       writeQuorum: () => this.writeQuorum,
       requestTimeout: () => REQUEST_MS,
       throttle: () => this.streamThrottle,

@@ -35,6 +35,8 @@ export interface DutyWorld {
   readonly hints: Pick<HintStore, 'isHinted' | 'loaded' | 'count'>;
   /** The state of the ring that the peer is known to have come to. */
   readonly epochOf: (peer: number) => number;
+  /** Another after each start of the peer behind which its disk may have forgotten something. */
+  readonly identityOf: (peer: number) => string;
   readonly writeQuorum: () => Level;
   /** ms */
   readonly requestTimeout: () => number;

@@ -88,6 +88,18 @@ describe('a node to which slots come', () => {
     expect(done()).toBe(true);
   });
 
+  it('does not count a home that has lost its disk before it was compared with', () => {
+    node.writeQuorum = 1;
+    ring.pass(500);
+    node.tookOver();
+    node.identities[2] = 'another';
+    // It has no memory either.
+    pass(8000, (peer) => peer !== 2);
+    expect(done()).toBe(false);
+    pass(8000);
+    expect(done()).toBe(true);
+  });
+
   it('waits until it has its own memory', () => {
     node.isWhole = false;
     pass(3000);

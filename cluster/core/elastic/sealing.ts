@@ -20,6 +20,8 @@ class Source {
   isTaken = false;
   /** Slots whose data rows have not been compared since then. */
   readonly todo = new Set<number>();
+
+  constructor(readonly identity: string) {}
 }
 
 /**
@@ -69,9 +71,21 @@ export class Sealing implements Duty {
     if (this.done) return;
     // It has to remember its own votes first.
     if (this.total > 0 && !this.world.memory.complete) return;
+    this.forgetOthers();
     this.askAll();
     this.compareNext();
     if (elapsedMs >= this.lookAtMs) this.look();
+  }
+
+  /** A home that may have forgotten something since it was asked is asked anew: compared now, what it has lost would not be missed. */
+  private forgetOthers(): void {
+    const { topology, identityOf } = this.world;
+    for (const [peer, { identity }] of this.sources) {
+      if (identity === identityOf(peer)) continue;
+      const source = new Source(identityOf(peer));
+      for (const slot of this.slots) if (topology().sources(slot).includes(peer)) source.todo.add(slot);
+      this.sources.set(peer, source);
+    }
   }
 
   private askAll(): void {
@@ -107,15 +121,15 @@ export class Sealing implements Duty {
     }
     if (best === undefined) return;
     const peer = best;
-    const some = firstOf(this.sourceOf(peer).todo, () => true);
-    this.busy = this.world.streams.streamWith(peer, some, false, (end) => this.ended(peer, some, end));
+    const { todo } = this.sourceOf(peer);
+    const some = firstOf(todo, () => true);
+    this.busy = this.world.streams.streamWith(peer, some, false, (end) => this.ended(peer, todo, some, end));
   }
 
-  private ended(peer: number, slots: readonly number[], end: StreamEnd): void {
+  private ended(peer: number, todo: Set<number>, slots: readonly number[], end: StreamEnd): void {
     this.busy = false;
     this.patience.ended(peer, end, this.elapsedMs);
     if (end.failure !== null) return;
-    const { todo } = this.sourceOf(peer);
     for (const slot of slots) todo.delete(slot);
     this.compareNext();
   }
@@ -160,7 +174,7 @@ export class Sealing implements Duty {
   private sourceOf(peer: number): Source {
     let source = this.sources.get(peer);
     if (source === undefined) {
-      source = new Source();
+      source = new Source(this.world.identityOf(peer));
       this.sources.set(peer, source);
     }
     return source;
