@@ -290,7 +290,8 @@ export class Members implements RingHost {
     if (this.transport.isUp(peer) && present?.nodeId !== nodeId) {
       return { accept: false, reason: `another node is connected as ${greeting.busAddress}` };
     }
-    if (this.lives.met(greeting)) this.store.putRow(LIVES_ROW, Buffer.from(JSON.stringify(this.lives.all)));
+    if (this.lives.met(greeting, this.membership.members))
+      this.store.putRow(LIVES_ROW, Buffer.from(JSON.stringify(this.lives.all)));
     this.membership.letIn(greeting);
     this.greetings[peer] = greeting;
     return { accept: true, peer };

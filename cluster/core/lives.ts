@@ -1,4 +1,5 @@
 import type { Greeting } from './membership.js';
+import type { Member } from './topology.js';
 
 /** One run of a node's process, as others remember it. */
 export interface Life {
@@ -15,7 +16,7 @@ export interface Outlived {
   readonly incarnation: number;
 }
 
-/** Identities remembered: a cluster of a thousand nodes that all lose their disks three times. The longest known goes first. */
+/** Identities remembered: a cluster of a thousand nodes that all lose their disks three times. The longest known that is no member's goes first. */
 const MAX_LIVES = 4096;
 
 /**
@@ -37,14 +38,20 @@ export class Lives {
     return `its data folder is older than what was seen of it: life ${known.life}, incarnation ${known.incarnation}`;
   }
 
-  /** Takes note of a node that was let in. True when it is a life not met before. */
-  met({ nodeId, life, boot, incarnation }: Greeting): boolean {
+  /** Takes note of a node that was let in, besides those that are members now. True when it is a life not met before. */
+  met({ nodeId, life, boot, incarnation }: Greeting, members: readonly Pick<Member, 'nodeId'>[]): boolean {
     const known = this.lives.get(nodeId);
     if (known !== undefined && known.life === life && known.boot === boot) return false;
     this.lives.delete(nodeId);
+    if (this.lives.size === MAX_LIVES) this.forgetOne(members);
     this.lives.set(nodeId, { life, boot, incarnation });
-    if (this.lives.size > MAX_LIVES) this.lives.delete(this.lives.keys().next().value!);
     return true;
+  }
+
+  private forgetOne(members: readonly Pick<Member, 'nodeId'>[]): void {
+    const present = new Set(members.map(({ nodeId }) => nodeId));
+    const known = [...this.lives.keys()];
+    this.lives.delete(known.find((nodeId) => !present.has(nodeId)) ?? known[0]);
   }
 
   /** To be kept on disk, and given to the constructor. */
