@@ -165,7 +165,7 @@ export class Assembly {
       world.busAddress,
       world.seeds,
       saved.ring,
-      { replicas, vnodes },
+      { replicas, vnodes, databases },
     );
     this.hints = new HintStore(this.store, settings.maxHintsBytes);
     this.handoff = new Handoff(this.store, this.hints, topology, transport, clock, log, {

@@ -2,7 +2,7 @@ import { metaKey } from '../storage/key-layout.js';
 import type { RecordStore } from '../storage/record-store.js';
 import type { ClockGuard } from './core/clock-guard.js';
 import type { RingHost } from './core/elastic/ring-register.js';
-import { everybody, type RingState } from './core/elastic/ring-state.js';
+import type { RingState } from './core/elastic/ring-state.js';
 import { type Life, Lives, type Outlived, outlivedBy } from './core/lives.js';
 import {
   type Greeting,
@@ -11,6 +11,7 @@ import {
   parseGreeting,
   UNKNOWN_ADDRESS,
 } from './core/membership.js';
+import { namesOf } from './core/saved-ring.js';
 import { type Member, Topology } from './core/topology.js';
 import type { Log } from './environment.js';
 import { Message } from './messages.js';
@@ -232,7 +233,11 @@ export class Members implements RingHost {
     this.startedAt = elapsedMs;
     const { ring, inRing } = this.membership;
     if (ring !== undefined && !inRing) return this.leave(undefined);
-    if (ring !== undefined) this.awaitOthers(elapsedMs);
+    if (ring !== undefined) {
+      // A disk from before it was kept has no shape yet.
+      this.keepRing(ring);
+      this.awaitOthers(elapsedMs);
+    }
     this.reconsider();
     this.settleIfComplete();
   }
@@ -437,8 +442,4 @@ export class Members implements RingHost {
     out.latin1(JSON.stringify(this.membership.greeting()));
     out.end();
   }
-}
-
-function namesOf(ring: RingState): string[] {
-  return everybody(ring).map(({ name }) => name);
 }

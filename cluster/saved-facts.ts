@@ -2,8 +2,8 @@ import type { Done, StorageEngine } from '../storage/engine.js';
 import { metaKey } from '../storage/key-layout.js';
 import type { SavedSummaries } from '../storage/summaries.js';
 import { RING_VOTES_ROW, readVotes, type Votes } from './core/elastic/ring-acceptor.js';
-import { parseSavedRing, type SavedRing } from './core/membership.js';
 import { readRegisters, type SavedRegisters } from './core/register/register-rows.js';
+import { parseSavedRing, type SavedRing } from './core/saved-ring.js';
 import { FLUSH_ROW } from './keyspace.js';
 import { LIVES_ROW, MEMBERS_ROW, type SavedLives } from './members.js';
 

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from './harness/ports.js';
 import { TestProcess } from './harness/process.js';
-import { RingNode, spawnRingKV, temporaryFolder } from './harness/servers.js';
+import { RingCluster, RingNode, spawnRingKV, temporaryFolder } from './harness/servers.js';
 
 const OTHER_ID = 'fedcba9876543210fedcba9876543210';
 
@@ -160,6 +160,34 @@ describe('a start that cannot be', () => {
     expect(code).toBe(1);
     expect(said).toContain('the address 192.0.2.1 is not one of this machine');
   });
+});
+
+describe('a member of a cluster', () => {
+  let cluster: RingCluster;
+  afterEach(() => cluster.stop());
+
+  it.each([
+    ['replicas', '2', /replicas is 2, but the data was placed by replicas 3/],
+    ['vnodes', '128', /vnodes is 128, but the data was placed by vnodes 256/],
+    ['databases', '15', /databases is 15, but there are 16 on the disk/],
+  ])(
+    'does not start with other %s, which would hide data, and serves it with what it had',
+    async (name, value, text) => {
+      cluster = await RingCluster.start(3);
+      const [node] = cluster.nodes;
+      const write = await node.connect();
+      expect(await write.command('SET', 'kept', 'yes')).toBe('+OK\r\n');
+      await node.process.stop();
+      node.spawn({ [name]: value });
+      const { code, said } = await failure(node.process);
+      expect(code).toBe(2);
+      expect(said).toMatch(text);
+      await node.start();
+      await node.serves();
+      const read = await node.connect();
+      expect(await read.command('GET', 'kept')).toBe('$3\r\nyes\r\n');
+    },
+  );
 });
 
 describe('a wrong setting', () => {

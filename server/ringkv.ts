@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { Assembly } from '../cluster/assembly.js';
 import { RingMeter } from '../cluster/core/elastic/ring-meter.js';
 import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
+import { shapeObjection } from '../cluster/core/saved-ring.js';
 import { isUnwritten } from '../cluster/core/unwritten.js';
 import type { Node } from '../cluster/node.js';
 import { TcpTransport } from '../cluster/transport/tcp-transport.js';
@@ -10,7 +11,7 @@ import { Turn } from '../cluster/turn.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { BackPressure } from './back-pressure.js';
 import { commandTable } from './commands/all.js';
-import type { Settings } from './config/settings.js';
+import { SettingError, type Settings } from './config/settings.js';
 import { BUS_PORT_OFFSET, type SettingName, type SettingValues } from './config/table.js';
 import { Databases } from './databases.js';
 import { Executor } from './executor.js';
@@ -86,6 +87,8 @@ async function assemble(
 ): Promise<RunningServer> {
   const { values } = settings;
   const saved = await readRows(engine);
+  const objection = saved.facts.ring && shapeObjection(saved.facts.ring, values);
+  if (objection) throw new SettingError(objection);
   const policies = new ConflictPolicies(await loadPolicies(values.conflictPolicy), (rule, key, error) =>
     log.error(
       { err: error, key, pattern: rule.pattern, policy: rule.policy },

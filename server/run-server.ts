@@ -50,8 +50,7 @@ export async function runServer(flags: Record<string, string>): Promise<void> {
   };
   const fail = (error: unknown): void => {
     log.fatal(startFailure(error, settings));
-    process.exitCode = EXIT_FAILED;
-    process.exit();
+    process.exit(error instanceof SettingError ? EXIT_SETTINGS : EXIT_FAILED);
   };
   await start().catch(fail);
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { firstRing } from './elastic/ring-state.js';
-import { type Greeting, Membership, parseGreeting, parseSavedRing, type SavedRing } from './membership.js';
+import { type Greeting, Membership, parseGreeting } from './membership.js';
+import { parseSavedRing, type SavedRing, shapeObjection } from './saved-ring.js';
 
-const SHAPE = { replicas: 3, vnodes: 8 };
+const SHAPE = { replicas: 3, vnodes: 8, databases: 16 };
 const SEEDS = ['a:1', 'b:1', 'c:1'];
 
 function ownOf(name: string) {
@@ -194,6 +195,30 @@ describe('what is kept of it', () => {
     expect(read.ring.current.map(({ tokens }) => tokens)).toEqual(SEEDS);
     expect(read.ring).toMatchObject({ epoch: 1, phase: 'stable' });
     expect(read.cluster).toBe(sent(a).cluster);
+    expect(shapeObjection(read, { replicas: 5, vnodes: 1, databases: 1 })).toBe(null);
+  });
+
+  it('holds to the shape by which the slots were placed', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    expect(shapeObjection(kept(a), SHAPE)).toBe(null);
+    expect(shapeObjection(kept(a), { ...SHAPE, replicas: 5 })).toMatch(
+      /^replicas is 5, but .* by replicas 3/,
+    );
+    expect(shapeObjection(kept(a), { ...SHAPE, vnodes: 16 })).toMatch(/^vnodes is 16, but .* by vnodes 8/);
+  });
+
+  it('has never fewer databases', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    expect(shapeObjection(kept(a), { ...SHAPE, databases: 17 })).toBe(null);
+    expect(shapeObjection(kept(a), { ...SHAPE, databases: 15 })).toMatch(
+      /^databases is 15, but there are 16/,
+    );
+  });
+
+  it('lets a node alone have another shape: it has all slots under any', () => {
+    const alone = new Membership(() => ownOf('a'), '0.0.0.0:0', [], undefined, SHAPE);
+    expect(alone.tryToForm()).toBe(true);
+    expect(shapeObjection(kept(alone), { ...SHAPE, replicas: 1, vnodes: 1 })).toBe(null);
   });
 
   it('is the ring of a node that was alone: with seeds it goes on under the name by which others reach it', () => {

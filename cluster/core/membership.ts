@@ -1,9 +1,7 @@
-import { fnv1a } from '../../storage/writers.js';
-import { ringOf } from './elastic/ring-json.js';
 import { everybody, firstRing, type RingState } from './elastic/ring-state.js';
-import type { RingShape } from './ring-homes.js';
 import { seatAll } from './ring-seats.js';
 import { isWeight } from './ring-tokens.js';
+import { type LastingShape, nameOfCluster, namesOf, type SavedRing } from './saved-ring.js';
 import type { Member } from './topology.js';
 
 /** What nodes tell each other when they meet, and whenever it changes. */
@@ -35,15 +33,6 @@ export interface Greeting {
 
 /** In the greeting of a node that does not know yet by which of the seeds it goes. */
 export const UNKNOWN_ADDRESS = '';
-
-/** What is kept on disk of the cluster: a restart needs nobody to know it. */
-export interface SavedRing {
-  readonly ring: RingState;
-  /** See `Greeting`. */
-  readonly cluster: string;
-  /** Everybody in the ring as last met: a disk may have been lost since it was decided. */
-  readonly members: readonly Member[];
-}
 
 /** Names of members in a greeting at most, once there is a ring: whoever is in it is told all of it. */
 const MAX_NAMED = 64;
@@ -83,7 +72,7 @@ export class Membership {
     private readonly announced: string,
     seeds: readonly string[],
     saved: SavedRing | undefined,
-    private readonly shape: RingShape,
+    private readonly shape: LastingShape,
   ) {
     const wasUnreachable = saved?.members.every(({ name }) => NO_PORT.test(name));
     if (wasUnreachable && seeds.length > 0) this.nameless = saved;
@@ -135,7 +124,7 @@ export class Membership {
   /** To be kept on the disk with this ring, which may be newer than the one in use. */
   saved(ring: RingState): SavedRing {
     const members = everybody(ring).map((member) => this.faceOf(this.faces.get(member.name) ?? member));
-    return { ring, cluster: this.clusterName || nameOfCluster(ring), members };
+    return { ring, cluster: this.clusterName || nameOfCluster(ring), members, shape: this.shape };
   }
 
   /** It goes by this ring from now on. */
@@ -308,29 +297,6 @@ export function memberOf(greeting: Greeting): Member {
     rack: greeting.rack,
     weight: greeting.weight,
   };
-}
-
-/** What was kept on the disk; a list of members from before there were rings is the first ring. */
-export function parseSavedRing(text: string): SavedRing {
-  const { members, ring: kept, cluster } = JSON.parse(text) as Partial<SavedRing>;
-  const named = members!.map((member) => ({ ...member, tokens: member.tokens ?? member.name }));
-  if (kept === undefined) {
-    const ring = firstRing(named);
-    return { ring, cluster: nameOfCluster(ring), members: named };
-  }
-  const ring = ringOf(kept);
-  if (ring === undefined) throw new Error('the ring that was kept makes no sense');
-  return { ring, cluster: cluster!, members: named };
-}
-
-/** The same on all who form it, other than that of any cluster of other nodes. */
-function nameOfCluster(first: RingState): string {
-  const names = namesOf(first).join();
-  return [fnv1a(names), fnv1a(`${names}#`)].map((half) => half.toString(16).padStart(8, '0')).join('');
-}
-
-function namesOf(ring: RingState): string[] {
-  return everybody(ring).map(({ name }) => name);
 }
 
 /** A greeting that another node sent; undefined when it is none. */

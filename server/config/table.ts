@@ -83,7 +83,9 @@ export const SETTINGS = {
     '',
     'A dead member, by its id or its bus or client address: with an empty data folder this node takes its place in the cluster, with its slots, and fills up from the other replicas.',
   ),
-  replicas: row(integer(1, 15), '3', 'N: replicas of each key.', { shared: true }),
+  replicas: row(integer(1, 15), '3', 'N: replicas of each key. Fixed for the life of a cluster.', {
+    shared: true,
+  }),
   'read-quorum': row(level(), 'quorum', 'R: replicas that must answer a read.', mutable),
   'write-quorum': row(
     level(),
@@ -134,7 +136,9 @@ export const SETTINGS = {
     'Whose commands for keys of other nodes get -MOVED instead of being forwarded: of connections that have asked for the slots (CLUSTER SLOTS, SHARDS or NODES, READONLY), of all, or of none.',
     mutable,
   ),
-  vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring.', { shared: true }),
+  vnodes: row(integer(1, 4096), '256', 'Tokens of each node on the ring. Fixed for the life of a cluster.', {
+    shared: true,
+  }),
   'conflict-policy': row(
     policyTable(),
     '',
