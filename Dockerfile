@@ -1,5 +1,6 @@
 # One image for a node alone and for a member of a cluster: every setting is a RINGKV_ variable.
 #   docker build -t ringkv .
+# A member of a cluster needs RINGKV_ANNOUNCE_HOST, the name or address by which the others reach it (compose.yaml shows one).
 #   docker run -p 6379:6379 -e RINGKV_REQUIREPASS=... -v ringkv-data:/data ringkv
 
 FROM node:20-bookworm-slim AS build

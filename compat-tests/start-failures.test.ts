@@ -155,6 +155,26 @@ describe('a start that cannot be', () => {
     expect(said).toContain('requirepass');
   });
 
+  it.each(['0.0.0.0', '::'])(
+    'does not take part in a cluster as %s, where nobody reaches it',
+    async (host) => {
+      const member = {
+        host,
+        requirepass: 'a',
+        'bus-port': String(bus),
+        seeds: `127.0.0.1:${bus}`,
+        'cluster-secret': 'a',
+      };
+      const { code, said } = await startWith(member);
+      expect(code).toBe(2);
+      expect(said).toContain(`host is ${host}`);
+      expect(said).toContain('set announce-host');
+      const node = new RingNode(port, dir, { ...member, host: '0.0.0.0', 'announce-host': '127.0.0.1' });
+      await node.start();
+      expect(await node.process.stop()).toBe(0);
+    },
+  );
+
   it('says that an address is not one of this machine', async () => {
     const { code, said } = await startWith({ host: '192.0.2.1', requirepass: 'a' });
     expect(code).toBe(1);
@@ -227,6 +247,17 @@ describe('a wrong setting', () => {
     const { code, said } = await startWith({ config: join(folder.path, 'missing') });
     expect(code).toBe(2);
     expect(said).toContain(`the config file ${join(folder.path, 'missing')} cannot be read`);
+  });
+
+  it('that is on or off is on when its flag has no value', async () => {
+    for (const flags of [['--rebuild'], ['--rebuild', 'yes']]) {
+      const { code, said } = await startWithFlags('--dir', dir, ...flags);
+      expect(code).toBe(2);
+      expect(said).toContain('rebuild is yes, but there are no seeds');
+    }
+    const { code, said } = await startWithFlags('--rebuild', '--sloppy', 'maybe');
+    expect(code).toBe(2);
+    expect(said).toContain("sloppy is 'maybe' in the flag --sloppy; allowed: yes, no");
   });
 
   it('is named when it is a flag', async () => {

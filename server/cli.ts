@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { YES_NO } from './config/kinds.js';
 import { SETTINGS, type SettingRow } from './config/table.js';
 import { addOperatorCommands } from './operator/commands.js';
 import { VERSION } from './version.js';
@@ -59,7 +60,11 @@ function addSettings(command: Command, without: ReadonlySet<string>): Command {
     if (without.has(name)) continue;
     const unit = row.unit === undefined ? '' : ` (${row.unit})`;
     const byDefault = row.byDefault === '' ? '' : `; default ${row.byDefault}`;
-    command.option(`--${name} <value>`, `${row.doc}${unit} ${row.kind.allowed}${byDefault}`);
+    const doc = `${row.doc}${unit} ${row.kind.allowed}${byDefault}`;
+    // `--rebuild` alone is `--rebuild yes`.
+    const isYesNo = row.kind.allowed === YES_NO;
+    const option = new Option(`--${name} ${isYesNo ? '[value]' : '<value>'}`, doc);
+    command.addOption(isYesNo ? option.preset('yes') : option);
   }
   return command;
 }

@@ -120,9 +120,9 @@ async function assemble(
   // What others know it by it goes on listening to, whatever seeds are given now.
   const hasMet = saved.facts.ring?.members.some(({ busAddress }) => !busAddress.endsWith(':0')) === true;
   const alone = values.seeds.length === 0 && !hasMet;
+  const announced = announcedHost(values, alone);
   const busPort = alone ? 0 : await transport.listen(values.host, busPortOf(values));
   let clientPort = values.port;
-  const announced = values.announceHost === '' ? values.host : values.announceHost;
   const cluster = new Assembly({
     settings: {
       replicas: values.replicas,
@@ -335,6 +335,16 @@ function refuseOpenDoor({ host, requirepass, protectedMode }: SettingValues): vo
   throw new Error(
     `host is ${host}, so anybody who reaches this machine could read and write: set requirepass, or protected-mode no`,
   );
+}
+
+/** How others reach this node. */
+function announcedHost({ host, announceHost }: SettingValues, alone: boolean): string {
+  if (announceHost !== '') return announceHost;
+  if (!alone && /^[0.:]+$/.test(host))
+    throw new SettingError(
+      `host is ${host}, which is all addresses of this machine and none by which others reach it: set announce-host`,
+    );
+  return host;
 }
 
 function busPortOf({ busPort, port }: SettingValues): number {

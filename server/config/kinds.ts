@@ -84,11 +84,14 @@ export function oneOf<T extends string>(...names: readonly T[]): Kind<T> {
   return { schema, allowed, objection, print: (value) => value };
 }
 
+/** What is allowed of a setting that is on or off. */
+export const YES_NO = 'yes, no';
+
 export function yesNo(): Kind<boolean> {
-  const { schema, allowed } = oneOf('yes', 'no');
+  const { schema } = oneOf('yes', 'no');
   return {
     schema: schema.transform((text) => text === 'yes'),
-    allowed,
+    allowed: YES_NO,
     objection: () => "argument must be 'yes' or 'no'",
     print: (value) => (value ? 'yes' : 'no'),
   };

@@ -55,7 +55,11 @@ export const SETTINGS = {
   ),
   port: row(integer(0, 65535), '6379', 'Port for clients; 0 = any free port.'),
   'bus-port': row(integer(-1, 65535), '-1', 'Port for other nodes; -1 = port + 10000, 0 = any free port.'),
-  'announce-host': row(text(), '', 'Address by which other nodes reach this one; empty = host.'),
+  'announce-host': row(
+    text(),
+    '',
+    'Address by which other nodes, and cluster clients, reach this one; empty = host. A member of a cluster whose host is 0.0.0.0 or :: needs one.',
+  ),
   dir: row(text('a folder', /./), './data', 'Data folder.'),
   rebuild: row(
     yesNo(),

@@ -78,13 +78,18 @@ describe('KV.REPAIR', () => {
     expect(asked.map(({ slot }) => slot)).toEqual([null, null]);
   });
 
-  it('repairs a slot of its own, and says when it has not got it', () => {
+  it('repairs a slot of its own, and names those of one that it has not got', () => {
     form();
     const own = desk.topology!.isHome.indexOf(1);
     const foreign = desk.topology!.isHome.indexOf(0);
     expect(run(String(own))).toContain('running');
     expect(asked.map(({ slot }) => slot)).toEqual([own]);
-    expect(run(String(foreign))).toMatch(/^-ERR this node is not a home replica of slot/);
+    const topology = desk.topology!;
+    const homes = [...topology.homes(foreign)].map((home) => topology.members[home].clientAddress);
+    expect(homes).toHaveLength(topology.n);
+    expect(run(String(foreign))).toBe(
+      `-ERR this node is not a home replica of slot ${foreign}: ask ${homes.join(' or ')}\r\n`,
+    );
   });
 
   it('STATUS tells everything and starts nothing', () => {

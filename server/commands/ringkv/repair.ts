@@ -1,4 +1,5 @@
 import type { RepairFigures } from '../../../cluster/core/anti-entropy/peer-repair.js';
+import type { Topology } from '../../../cluster/core/topology.js';
 import type { ReplyWriter } from '../../resp/reply.js';
 import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { NO_KEYS } from '../spec.js';
@@ -46,10 +47,18 @@ const repair: ServerCommandSpec = {
     if (typeof wish === 'string') return reply.error(wish);
     const { slot, wait } = wish;
     if (slot !== null && topology.isHome[slot] === 0)
-      return reply.error(`ERR this node is not a home replica of slot ${slot}: see KV.WHERE`);
+      return reply.error(
+        `ERR this node is not a home replica of slot ${slot}: ask ${homeNames(topology, slot)}`,
+      );
     start(call, slot, wait);
   },
 };
+
+/** Where clients reach the slot's homes. */
+function homeNames(topology: Topology, slot: number): string {
+  const names = [...topology.homes(slot)].map((home) => topology.members[home].clientAddress);
+  return names.join(' or ');
+}
 
 function start(call: ServerCall, slot: number | null, wait: number | undefined): void {
   const antiEntropy = call.server.repair()!;
