@@ -236,6 +236,7 @@ export class Members implements RingHost {
     if (ring !== undefined) {
       // A disk from before it was kept has no shape yet.
       this.keepRing(ring);
+      for (const what of this.membership.overruled) this.log.warn({}, what);
       this.awaitOthers(elapsedMs);
     }
     this.reconsider();

@@ -187,6 +187,17 @@ describe('what is kept of it', () => {
     expect(membershipOf('c', [], 'another', kept(lost)).ownName).toBe('c:1');
   });
 
+  it('counts, not the rack and the weight that the node is set up with since', () => {
+    const [a] = formedOf('a', 'b', 'c');
+    const overruled = (changes: object) =>
+      new Membership(() => ({ ...ownOf('a'), ...changes }), 'a:1', [], kept(a), SHAPE).overruled;
+    expect(overruled({})).toEqual([]);
+    expect(overruled({ rack: 'r', weight: 2 })).toEqual([
+      expect.stringMatching(/^rack is r, but in the ring this node is in rack ''/),
+      expect.stringMatching(/^weight is 2, but in the ring this node has 1/),
+    ]);
+  });
+
   it('may be a list of members, from before there were rings', () => {
     const [a] = formedOf('a', 'b', 'c');
     const members = a.ring!.current.map(({ tokens, ...member }) => member);

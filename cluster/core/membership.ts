@@ -116,6 +116,24 @@ export class Membership {
     return [...this.faces.values()].map((member) => this.faceOf(member));
   }
 
+  /** What this node is set up with, but is not in the ring with: there only a change of the ring changes it. */
+  get overruled(): readonly string[] {
+    const placed = this.faces.get(this.ownName);
+    if (placed === undefined || this.faces.size === 1) return [];
+    const { rack, weight } = this.own();
+    const found: string[] = [];
+    if (rack !== '' && rack !== placed.rack)
+      found.push(
+        `rack is ${rack}, but in the ring this node is in rack '${placed.rack}': to change it, let it leave, and join again with an empty folder`,
+      );
+    // 1 is also what it is when nobody has said anything.
+    if (weight !== 1 && weight !== placed.weight)
+      found.push(
+        `weight is ${weight}, but in the ring this node has ${placed.weight}: KV.WEIGHT, or ringkv weight, changes it`,
+      );
+    return found;
+  }
+
   /** Seeds that are not in the ring. */
   get strays(): readonly string[] {
     return [...this.addresses].filter((address) => !this.has(address));

@@ -47,6 +47,13 @@ describe('a planned change', () => {
     expect(places(after)).toEqual(places(heavy));
   });
 
+  it('to replace leaves the newcomer in the rack of the lost, unless it names one', () => {
+    const racked = FIVE.map((one) => ({ ...one, rack: one.name === 'c' ? 'r' : 's' }));
+    const rackOf = (by: RingMember) => planned({ kind: 'replace', name: 'c', by }, racked).at(-1)!.rack;
+    expect(rackOf(member('z'))).toBe('r');
+    expect(rackOf({ ...member('z'), rack: 't' })).toBe('t');
+  });
+
   it('to replace a member that comes back under its name, with nothing on its disk, moves nothing', () => {
     expect(planned({ kind: 'replace', name: 'c', by: member('c') })).toHaveLength(5);
     expect(slotShifts(FIVE, planned({ kind: 'replace', name: 'c', by: member('c') }), SHAPE)).toEqual(

@@ -8,7 +8,7 @@ import { isWeight, LEAST_WEIGHT, MOST_WEIGHT, type RingMember } from './ring-tok
 export type RingChange<M extends RingMember> =
   | { readonly kind: 'join'; readonly member: M }
   | { readonly kind: 'leave' | 'remove'; readonly name: string }
-  /** The newcomer takes exactly the places of the lost: its tokens and weight, and in its rack if the slots' homes are not to change. */
+  /** The newcomer takes exactly the places of the lost: its tokens and weight, and its rack unless it names another, which moves slots. */
   | { readonly kind: 'replace'; readonly name: string; readonly by: M }
   | { readonly kind: 'weight'; readonly name: string; readonly weight: number };
 
@@ -35,7 +35,8 @@ export function planChange<M extends RingMember>(
   }
   if (change.kind === 'replace') {
     if (isNamed(others, change.by.name)) return refuse(`${change.by.name} is a member already`);
-    return { members: [...others, { ...change.by, tokens: old.tokens, weight: old.weight }] };
+    const { tokens, weight } = old;
+    return { members: [...others, { ...change.by, rack: change.by.rack || old.rack, tokens, weight }] };
   }
   if (others.length === 0) return refuse(`${name} is the only member`);
   return { members: others };

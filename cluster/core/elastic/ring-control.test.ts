@@ -199,6 +199,19 @@ describe('a node that wants to be a member', () => {
   });
 });
 
+describe('a node that takes the place of another', () => {
+  it.each([
+    ['', null],
+    ['r', 'rack r is not that of b (none): slots move'],
+  ])("is told when its rack '%s' is another", (rack, note) => {
+    const bench = new Bench('abc');
+    bench.states.set('b', 'down');
+    bench.control.join({ ...memberNamed('x'), rack }, 'b', bench.done);
+    expect(bench.end()).toEqual([null, note]);
+    expect(bench.target).toBe('acx');
+  });
+});
+
 describe('a change that comes too soon after another', () => {
   it('waits until all members go by that one, for a while', () => {
     const bench = new Bench('abc');

@@ -101,10 +101,14 @@ export class RingControl {
   private putInPlace(member: Member, node: string, done: RingControlDone): void {
     const name = this.nameOf(node);
     // Where it has begun already the other may be gone.
-    const isKnown = this.world.members().some((one) => one.name === member.name);
+    const members = this.world.members();
+    const isKnown = members.some((one) => one.name === member.name);
+    const rack = members.find((one) => one.name === name)?.rack;
     const refusal = isKnown ? null : this.mustBeDown(name, 'it is not replaced while it lives');
     if (refusal !== null) return done(refusal, null);
-    this.change({ kind: 'replace', name, by: member }, done);
+    const moves = rack !== undefined && member.rack !== '' && member.rack !== rack;
+    const note = moves ? `rack ${member.rack} is not that of ${name} (${rack || 'none'}): slots move` : null;
+    this.change({ kind: 'replace', name, by: member }, (failure, other) => done(failure, other ?? note));
   }
 
   private change(change: RingChange<Member>, done: RingControlDone): void {

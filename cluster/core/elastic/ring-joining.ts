@@ -80,8 +80,9 @@ export class RingJoining {
     if (member === undefined || control.ring() === undefined || this.underWay.has(peer)) return;
     if (this.underWay.size >= MAX_JOINING) return this.tellWhy(peer, 'too many nodes want to join at once');
     this.underWay.add(peer);
-    control.join(member, replaces, (failure) => {
+    control.join(member, replaces, (failure, note) => {
       this.underWay.delete(peer);
+      if (note !== null) this.world.log.warn({ node: member.name }, `taken in, but ${note}`);
       if (failure === null) tell(peer);
       else this.tellWhy(peer, failure);
     });
