@@ -162,7 +162,15 @@ describe.each([1, 3, 5])('on %i nodes', (count) => {
 /** Nothing linearizable is done while a majority of the homes is away; a read has nothing to say about what was applied. */
 async function expectRefusals(client: RespConnection): Promise<void> {
   const began = performance.now();
-  const writes = ['SET k w NX', 'SET k w IFEQ v', 'SETNX k 1', 'CAS k v w', 'DELIFEQ k v', 'GETDEL k'];
+  const writes = [
+    'SET k w NX',
+    'SET k w IFEQ v',
+    'SET k w IFNE x',
+    'SETNX k 1',
+    'CAS k v w',
+    'DELIFEQ k v',
+    'GETDEL k',
+  ];
   for (const line of [...writes, 'KV.AT SERIAL SET k w'])
     expect(await client.command(...line.split(' ')), line).toMatch(
       /^-NOQUORUM .*(not applied|may have been applied)\r\n$/,

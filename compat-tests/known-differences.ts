@@ -27,6 +27,13 @@ export const knownDifferences: readonly KnownDifference[] = [
     ringkv: /^\+OK/,
   },
   {
+    what: 'SET ... IFNE',
+    reason: 'compare and set, as in Redis 8.4, without digests',
+    script: 'SET k 1\nSET k 2 IFNE 3',
+    redis: SYNTAX,
+    ringkv: /^\+OK/,
+  },
+  {
     what: 'DELIFEQ',
     reason: 'compare and delete, as in Valkey 9.0',
     script: 'SET k 1\nDELIFEQ k 1',

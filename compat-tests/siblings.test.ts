@@ -138,14 +138,21 @@ describe('versions of a node alone', () => {
       ['APPEND', 'x'],
       ['INCR'],
       ['SET', 'x', 'GET'],
+      ['SET', 'x', 'IFNE', 'a'],
+      ['SET', 'x', 'KEEPTTL'],
     ])
       expect([reader[0], await ask(reader[0], key, ...reader.slice(1))]).toEqual([reader[0], CONFLICT]);
     expect(await ask('RENAME', key, 'sib:2')).toBe(CONFLICT);
-    expect([await ask('EXISTS', key), await ask('TYPE', key), await ask('SETNX', key, 'x')]).toEqual([
-      1,
-      'string',
-      0,
-    ]);
+    await ask('SET', 'sib:3', 'x');
+    for (const [answer, ...argv] of [
+      [1, 'EXISTS', key],
+      ['string', 'TYPE', key],
+      [0, 'SETNX', key, 'x'],
+      [null, 'SET', key, 'x', 'NX'],
+      [0, 'MSETNX', key, 'x'],
+      [0, 'RENAMENX', 'sib:3', key],
+    ] as const)
+      expect([argv, await ask(...argv)]).toEqual([argv, answer]);
     expect((await siblings(ask, key)).values).toEqual(['b', 'a']);
     const { context } = await siblings(ask, key);
     await ask('KV.PUT', key, context, 'c');
@@ -153,6 +160,11 @@ describe('versions of a node alone', () => {
     await versions();
     expect(await ask('SET', key, 'plain')).toBe('OK');
     expect(await ask('GET', key)).toBe('plain');
+    for (const option of [['XX'], ['EX', '100']]) {
+      await versions();
+      expect(await ask('SET', key, 'plain', ...option)).toBe('OK');
+      expect(await ask('GET', key)).toBe('plain');
+    }
     await versions();
     expect(await ask('DEL', key)).toBe(1);
     expect(await ask('GET', key)).toBeNull();

@@ -1,6 +1,6 @@
 import { Operation } from '../cluster/core/operation.js';
 import { slotOf } from '../cluster/core/slot.js';
-import { type KeyRecord, visible } from '../storage/record.js';
+import { type KeyRecord, NEVER_WRITTEN, TOMBSTONE, visible } from '../storage/record.js';
 import type { WriterTable } from '../storage/writers.js';
 import type { RemoteSettings } from './call-codec.js';
 import type { ClientState } from './client.js';
@@ -25,7 +25,12 @@ export interface WatchedKey extends KeyRef {
 /** Names the versions of a key and whether a client sees it: equal as long as nobody has changed it and it has not expired. */
 export function fingerprint(record: KeyRecord | null, now: number, writers: WriterTable): string {
   if (record === null) return '';
-  const dots = record.siblings.map((version) => `${writers.id(version.writer)}:${version.hlc}`).join();
+  const dots = record.siblings
+    .filter(({ type, payload }) => type !== TOMBSTONE || payload !== NEVER_WRITTEN)
+    .map((version) => `${writers.id(version.writer)}:${version.hlc}`)
+    .join();
+  // A transaction has looked at a key that was not there: none of Redis's changes.
+  if (dots === '') return '';
   return (visible(record, now, writers) === undefined ? GONE : ALIVE) + dots;
 }
 

@@ -16,6 +16,7 @@ describe('whatever the level, a register decides', () => {
     'SET k v xx',
     'SET k v EX 10 NX',
     'SET k v IFEQ old',
+    'SET k v IFNE old',
     'SET k v GET',
     'SETNX k v',
     'MSETNX k v',

@@ -11,7 +11,7 @@ import { WRITER_BYTES, type WriterTable } from './writers.js';
  * Records are values: nobody changes one, a new one takes its place. `cluster/core/version.ts` says how they merge.
  */
 
-export { COUNTER, STRING, TOMBSTONE, type VersionType } from './version-type.js';
+export { COUNTER, NEVER_WRITTEN, STRING, TOMBSTONE, type VersionType } from './version-type.js';
 export { isCounter, visible } from './visible.js';
 
 export interface Version {
@@ -20,7 +20,7 @@ export interface Version {
   readonly type: VersionType;
   /** Absolute, Unix ms; 0 = never. Of a tombstone: when what it was expired; 0: it was deleted. */
   readonly expireAt: number;
-  /** latin1 bytes; empty in a tombstone; what `counter.ts` says in a COUNTER. */
+  /** latin1 bytes; empty in a tombstone, or NEVER_WRITTEN; what `counter.ts` says in a COUNTER. */
   readonly payload: string;
 }
 

@@ -163,6 +163,11 @@ export const transactionCases: Cases = {
     ['SET k 1', 'B: FLUSHDB'],
     ['DEL k', 'B: FLUSHALL'],
     ['DEL k', 'B: SET k 1'],
+    ['DEL k', 'B: SET k 1\nB: DEL k'],
+    ['DEL k', 'B: MULTI\nB: SET k 1\nB: DEL k\nB: EXEC'],
+    ['DEL k', 'B: MULTI\nB: SETNX k 1\nB: GETDEL k\nB: EXEC'],
+    ['DEL k', 'B: MULTI\nB: GET k\nB: SET {k}2 1 XX\nB: EXEC'],
+    ['DEL k', 'B: WATCH k\nB: MULTI\nB: SET {k}2 1\nB: EXEC'],
     ['DEL k', 'B: SETBIT k 0 0'],
     ['DEL k', 'B: SETRANGE k 0 ""'],
     ['DEL k', 'B: BITOP OR k nosuch'],
@@ -179,6 +184,22 @@ export const transactionCases: Cases = {
   ]
     .map(([before, change]) => `${before}\nWATCH k\n${change}\nMULTI\nPING\nEXEC\nMULTI\nEXEC`)
     .join('\n'),
+  'WATCH: two that look at the same absent key': `
+    WATCH {never}
+    B: WATCH {never}
+    MULTI
+    SET {never}a 1
+    EXEC
+    B: MULTI
+    B: SET {never}b 2
+    B: EXEC
+    WATCH {never}
+    B: SETNX {never} 1
+    B: DEL {never}
+    MULTI
+    SET {never}a 3
+    EXEC
+    MGET {never} {never}a {never}b`,
   'WATCH: the same key elsewhere': `
     SET k 1
     WATCH k

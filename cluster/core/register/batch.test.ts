@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { makeRecord, STRING, TOMBSTONE } from '../../../storage/record.js';
+import { makeRecord, NEVER_WRITTEN, STRING, TOMBSTONE } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { HybridClock, hlcFromMs } from '../hlc.js';
 import { Operation } from '../operation.js';
@@ -144,7 +144,7 @@ describe('what a writing operation has read', () => {
   it('is proposed as a tombstone when there was nothing', () => {
     run([sets('1', A, B)]);
     const [version] = batch.written.get(bench.loaded(B))!.record.siblings;
-    expect([version.type, version.payload, version.writer]).toEqual([TOMBSTONE, '', bench.serial]);
+    expect([version.type, version.payload, version.writer]).toEqual([TOMBSTONE, NEVER_WRITTEN, bench.serial]);
   });
 
   it('is not proposed anew when the round writes it anyway', () => {

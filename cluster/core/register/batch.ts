@@ -1,4 +1,4 @@
-import { type KeyRecord, payloadBytes, TOMBSTONE } from '../../../storage/record.js';
+import { type KeyRecord, NEVER_WRITTEN, payloadBytes, TOMBSTONE } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import type { Operation } from '../operation.js';
 import { highestHlc, seenOf, supersede, witnessed } from '../version.js';
@@ -122,7 +122,7 @@ export class Batch {
     const reading = hlc.next(now(), highestHlc(record));
     const touched =
       record === null
-        ? supersede(null, writer, reading, TOMBSTONE, '', 0, store.writers)
+        ? supersede(null, writer, reading, TOMBSTONE, NEVER_WRITTEN, 0, store.writers)
         : witnessed(record, writer, reading, store.writers);
     this.propose(entry, { db, key, record: touched, writer, hlc: reading });
   }

@@ -38,6 +38,19 @@ describe('SET', () => {
       expect(run(`SET k v ${bad}`)).toBe(SYNTAX);
   });
 
+  it('sets only what IFNE does not expect, and creates', () => {
+    const { run } = start();
+    expect(run('SET k old IFNE old')).toBe(OK);
+    expect(run('SET k new IFNE old GET')).toBe(bulk('old'));
+    expect(run('SET k new ifne old')).toBe(NULL);
+    expect(run('GET k')).toBe(bulk('old'));
+    expect(run('SET k new IFNE other EX 10')).toBe(OK);
+    expect(run('SET none v GET IFNE v')).toBe(NULL);
+    expect(run('GET none')).toBe(bulk('v'));
+    for (const bad of ['NX IFNE a', 'IFNE a XX', 'IFNE a IFNE a', 'IFNE a IFEQ a', 'IFNE'])
+      expect(run(`SET k v ${bad}`)).toBe(SYNTAX);
+  });
+
   it('keeps, replaces and clears the expiry', () => {
     const { bench, run } = start();
     run('SET k v EX 10');

@@ -1,11 +1,11 @@
 import { Errors } from '../../errors.js';
-import { type Call, type CommandSpec, type Handler, ONE_KEY } from '../spec.js';
+import { type Call, type CommandSpec, type Handler, ONE_KEY, type Value } from '../spec.js';
 import { ExpiryOption, expireTime, writeUntil } from './expiry.js';
 
 interface SetOptions {
   readonly expiry: ExpiryOption;
-  condition: 'NX' | 'XX' | 'IFEQ' | undefined;
-  /** What IFEQ compares with. */
+  condition: 'NX' | 'XX' | 'IFEQ' | 'IFNE' | undefined;
+  /** What IFEQ and IFNE compare with. */
   expected: string;
   get: boolean;
 }
@@ -38,32 +38,51 @@ function takeOption(options: SetOptions, argv: readonly string[], i: number): nu
     options.condition = word;
     return 1;
   }
-  // Valkey: unlike NX and XX it may be given once only.
-  if (word !== 'IFEQ' || options.condition !== undefined || i + 1 >= argv.length) return 0;
+  // Valkey: unlike NX and XX they may be given once only.
+  if (word !== 'IFEQ' && word !== 'IFNE') return 0;
+  if (options.condition !== undefined || i + 1 >= argv.length) return 0;
   options.condition = word;
   options.expected = argv[i + 1];
   return 2;
+}
+
+/** Others have nothing to do with what concurrent versions hold. */
+function seesValue({ get, condition, expiry }: SetOptions): boolean {
+  return get || condition === 'IFEQ' || condition === 'IFNE' || expiry.keyword;
+}
+
+function holds(call: Call, { condition, expected }: SetOptions, old: Value | undefined): boolean {
+  const key = call.argv[1];
+  switch (condition) {
+    case 'NX':
+      return !call.exists(key);
+    case 'XX':
+      return call.exists(key);
+    case 'IFEQ':
+      return old?.payload === expected;
+    case 'IFNE':
+      // Redis: also of a key that is not there.
+      return old?.payload !== expected;
+    default:
+      return true;
+  }
 }
 
 const setWithOptions: Handler = (call) => {
   const { argv, reply, now } = call;
   const options = parseOptions(argv);
   if (options === undefined) return reply.error(Errors.syntax);
-  const { condition, expiry } = options;
+  const { expiry } = options;
   const expireAt = expiry.expireAt(now, 'set');
   if (typeof expireAt === 'string') return reply.error(expireAt);
 
   const key = argv[1];
-  const old = call.read(key);
-  const holds =
-    condition === undefined ||
-    (condition === 'NX' && old === undefined) ||
-    (condition === 'XX' && old !== undefined) ||
-    (condition === 'IFEQ' && old?.payload === options.expected);
+  const old = seesValue(options) ? call.read(key) : undefined;
+  const isToBeSet = holds(call, options, old);
   if (options.get) reply.bulk(old?.payload);
-  else if (holds) reply.ok();
+  else if (isToBeSet) reply.ok();
   else reply.null();
-  if (holds) writeUntil(call, key, argv[2], expiry.keyword ? (old?.expireAt ?? 0) : expireAt);
+  if (isToBeSet) writeUntil(call, key, argv[2], expiry.keyword ? (old?.expireAt ?? 0) : expireAt);
 };
 
 /** Without a condition, and without asking for the old value or its time. */
@@ -73,7 +92,7 @@ function isBlindSet(argv: readonly string[]): boolean {
 
 /** With a condition, or as GETSET: the reply tells its client what it has replaced. */
 function isConditionalSet(argv: readonly string[]): boolean {
-  for (let i = 3; i < argv.length; i++) if (/^(NX|XX|IFEQ|GET)$/i.test(argv[i])) return true;
+  for (let i = 3; i < argv.length; i++) if (/^(NX|XX|IFEQ|IFNE|GET)$/i.test(argv[i])) return true;
   return false;
 }
 
@@ -101,7 +120,7 @@ export const setCommands: readonly CommandSpec[] = [
     summary: 'Set the string value of a key',
     complexity: 'O(1)',
     syntax:
-      'SET key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]',
+      'SET key value [NX | XX | IFEQ comparison-value | IFNE comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]',
     run(call) {
       const { argv } = call;
       if (argv.length > 3) return setWithOptions(call);
