@@ -22,12 +22,22 @@ export class Executor {
   constructor(
     readonly server: ServerContext,
     readonly node: Node,
+    /** Why this node is no member yet of the cluster it has met; null: it is one, or has met none. */
+    private readonly joinWaitsFor: () => string | null,
   ) {
     this.redirects = new Redirects(server);
   }
 
   get coordinator(): Coordinator {
     return this.node.coordinator;
+  }
+
+  /** While seeds are missing nothing is served: two halves that each thought they were the cluster would differ for ever. */
+  get formingText(): string {
+    const why = this.joinWaitsFor();
+    return why === null
+      ? `CLUSTERDOWN The cluster is forming, waiting for ${this.node.missing.join(', ') || 'the other members to agree'}`
+      : `CLUSTERDOWN This node is not a member of the cluster yet: ${why}`;
   }
 
   newCall(): CommandCall {
@@ -74,7 +84,7 @@ export class Executor {
       return;
     }
     if (!this.node.ready) {
-      call.finish(formingText(this.node));
+      call.finish(this.formingText);
       return;
     }
     const refusal = this.node.refusal(call.startedAt);
@@ -168,9 +178,4 @@ export class Executor {
     if (!call.serial && forwarder.runsHere(call.places[0].slot)) this.coordinator.begin(call);
     else forwarder.start(new ForwardedCall(this, call));
   }
-}
-
-/** While seeds are missing nothing is served: two halves that each thought they were the cluster would differ for ever. */
-export function formingText(node: Node): string {
-  return `CLUSTERDOWN The cluster is forming, waiting for ${node.missing.join(', ') || 'the other members to agree'}`;
 }

@@ -270,7 +270,7 @@ async function assemble(
     writeReplicas: (client) => executor.writeReplicas(client),
     shutdown: () => exit(0, 'SHUTDOWN'),
   };
-  const executor = new Executor(server, node);
+  const executor = new Executor(server, node, () => cluster.joining.waitsFor);
   const listener: Listener = new Listener({
     server,
     executor,

@@ -88,7 +88,7 @@ function start(): {
     nowMs: () => NOW,
   } as unknown as ServerContext;
   const node = { coordinator: register } as unknown as Node;
-  const executor = new Executor(server, node);
+  const executor = new Executor(server, node, () => null);
   const client = new ClientState(
     1,
     '',

@@ -7,7 +7,7 @@ import type { KeyRef } from './commands/spec.js';
 import type { CommandRow } from './commands/table.js';
 import { Errors } from './errors.js';
 import { type ExecDone, ExecRun, type QueuedCommand, type WatchedKey } from './exec-run.js';
-import { type Executor, formingText } from './executor.js';
+import type { Executor } from './executor.js';
 import { ForwardedExec } from './forwarded-exec.js';
 import { ForwardedWatch } from './forwarded-watch.js';
 import { type WatchDone, WatchRead } from './watch-read.js';
@@ -167,8 +167,8 @@ export class Transaction {
 
   /** Why nothing with keys can be begun just now. */
   private objection({ startedAt }: CommandCall): string | null {
-    const { node } = this.executor;
-    return node.ready ? node.refusal(startedAt) : formingText(node);
+    const { node, formingText } = this.executor;
+    return node.ready ? node.refusal(startedAt) : formingText;
   }
 
   /** Of the keys it reads: see `Tracking.expect`. */

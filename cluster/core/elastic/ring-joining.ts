@@ -43,10 +43,10 @@ export class RingJoining {
 
   constructor(private readonly world: RingJoiningWorld) {}
 
-  /** What this node waits for before it is a member of the cluster it has met; null: it is one, or has met none. */
+  /** Why this node is no member yet of the cluster it has met; null: it is one, or has met none. */
   get waitsFor(): string | null {
     if (this.world.hosts().length === 0) return null;
-    return this.answer === '' ? 'an answer of the cluster it wants to join' : this.answer;
+    return this.answer === '' ? 'no member has answered' : this.answer;
   }
 
   tick(_: number, elapsedMs: number): void {
