@@ -10,6 +10,9 @@ import { pathToFileURL } from 'node:url';
 import { Redis } from 'ioredis';
 import { WiredCluster } from '../compat-tests/harness/wired-cluster.js';
 
+/** `max-clock-drift` of the cluster, its default: the clock by which the next leader judges that a lock's time is over may be so much ahead. */
+const MAX_CLOCK_DRIFT_MS = 500;
+
 /** What its holder has in hand. */
 export interface Lock {
   readonly name: string;
@@ -21,11 +24,11 @@ export interface Lock {
   readonly until: number;
 }
 
-/** Takes the lock for so long; null while somebody else has it. */
+/** Takes the lock for so long, less what clocks may differ by; null while somebody else has it. */
 export async function take(redis: Redis, name: string, ttlMs: number): Promise<Lock | null> {
   const id = randomUUID();
   // From the moment it asks: whenever the answer comes, the time has begun no earlier.
-  const until = performance.now() + ttlMs;
+  const until = performance.now() + ttlMs - MAX_CLOCK_DRIFT_MS;
   if ((await redis.set(name, id, 'PX', ttlMs, 'NX')) === null) return null;
   // The name of a version ends in a reading of the cluster's clock, which only rises.
   const [holder, , version] = (await redis.call('KV.AT', 'SERIAL', 'KV.GET', name)) as string[];

@@ -130,6 +130,8 @@ export interface CommandSpec<C extends Call = Call> {
   readonly group: CommandGroup;
   /** One line, for COMMAND DOCS and the reference page. */
   readonly summary: string;
+  /** What the reference page says beside it: where it is not what users of Redis, or of the rest of RingKV, would expect. */
+  readonly note?: string;
   /** Redis's complexity text. */
   readonly complexity: string;
   /** Redis's ACL categories beyond what flags and group imply (with the leading `@`). */

@@ -53,10 +53,10 @@ function withSubcommands(row: CommandRow): readonly CommandRow[] {
 }
 
 function line(row: CommandRow): string {
-  const { syntax, summary } = row.spec;
+  const { syntax, summary, note } = row.spec;
   const cells = [
     `\`${syntax}\``,
-    summary.replace(/\.$/, ''),
+    [summary.replace(/\.$/, ''), ...(note === undefined ? [] : [note])].join('. '),
     keysOnCluster(row),
     categoriesOf(row.spec).join(' '),
   ];

@@ -3,6 +3,9 @@ import type { ServerCall, ServerCommandSpec } from '../../server-call.js';
 import { NO_KEYS } from '../spec.js';
 import { DB_RANGE, isDb, parseInt32 } from './db-index.js';
 
+const NOT_SERIAL =
+  'On a cluster not linearizable, whatever the level: what is written meanwhile may be gone or stay';
+
 /** DBSIZE, RANDOMKEY, FLUSHDB, FLUSHALL, SWAPDB: a whole database at once. */
 export const databaseCommands: readonly ServerCommandSpec[] = [
   {
@@ -52,6 +55,7 @@ export const databaseCommands: readonly ServerCommandSpec[] = [
     since: '1.0.0',
     group: 'server',
     summary: 'Remove all keys from the current database',
+    note: NOT_SERIAL,
     complexity: 'O(N) where N is the number of keys in the selected database',
     extraCategories: ['@keyspace', '@dangerous'],
     syntax: 'FLUSHDB [ASYNC | SYNC]',
@@ -65,6 +69,7 @@ export const databaseCommands: readonly ServerCommandSpec[] = [
     since: '1.0.0',
     group: 'server',
     summary: 'Remove all keys from all databases',
+    note: NOT_SERIAL,
     complexity: 'O(N) where N is the total number of keys in all databases',
     extraCategories: ['@keyspace', '@dangerous'],
     syntax: 'FLUSHALL [ASYNC | SYNC]',

@@ -53,6 +53,7 @@ const at: ServerCommandSpec = {
   since: '0.1.0',
   group: 'ringkv',
   summary: 'Run one command at a consistency level of its own',
+  note: 'Not inside of MULTI: the commands of a transaction run at the level of the connection',
   complexity: 'Depends on the command',
   syntax: 'KV.AT level command [arg ...]',
   run(call) {

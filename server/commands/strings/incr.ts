@@ -24,6 +24,9 @@ function add(call: Call, amount: number | bigint): void {
   reply.integer(typeof before === 'bigint' ? parseInt64(call.read(key)!.payload)! : sum);
 }
 
+const COUNTS =
+  'What both sides of a partition have added counts, unless the key holds concurrent strings of a policy that merges: then a string is written';
+
 /** Integer counters: signed 64 bits. Increments made without knowing of each other all count (`storage/counter.ts`). */
 export const incrCommands: readonly CommandSpec[] = [
   {
@@ -34,6 +37,7 @@ export const incrCommands: readonly CommandSpec[] = [
     since: '1.0.0',
     group: 'string',
     summary: 'Increment the integer value of a key by one',
+    note: COUNTS,
     complexity: 'O(1)',
     syntax: 'INCR key',
     run: (call) => add(call, 1),
@@ -46,6 +50,7 @@ export const incrCommands: readonly CommandSpec[] = [
     since: '1.0.0',
     group: 'string',
     summary: 'Decrement the integer value of a key by one',
+    note: COUNTS,
     complexity: 'O(1)',
     syntax: 'DECR key',
     run: (call) => add(call, -1),
@@ -58,6 +63,7 @@ export const incrCommands: readonly CommandSpec[] = [
     since: '1.0.0',
     group: 'string',
     summary: 'Increment the integer value of a key by the given amount',
+    note: COUNTS,
     complexity: 'O(1)',
     syntax: 'INCRBY key increment',
     run(call) {
@@ -74,6 +80,7 @@ export const incrCommands: readonly CommandSpec[] = [
     since: '1.0.0',
     group: 'string',
     summary: 'Decrement the integer value of a key by the given number',
+    note: COUNTS,
     complexity: 'O(1)',
     syntax: 'DECRBY key decrement',
     run(call) {

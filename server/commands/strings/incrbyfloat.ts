@@ -11,6 +11,7 @@ export const incrByFloatCommand: CommandSpec = {
   since: '2.6.0',
   group: 'string',
   summary: 'Increment the float value of a key by the given amount',
+  note: 'Writes a string, no counter: of what two sides of a partition have added the newer stays',
   complexity: 'O(1)',
   syntax: 'INCRBYFLOAT key increment',
   run(call) {
