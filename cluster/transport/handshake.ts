@@ -23,8 +23,8 @@ const NOTHING = Buffer.alloc(0);
 const MAGIC = Buffer.from('RKVB', 'latin1');
 /**
  * The versions of the bus protocol this program speaks: the newest, and the oldest that it still does. Two nodes get along when the newest
- * of one is not older than the oldest of the other, so that a cluster can be upgraded node by node; they then speak the older of
- * their newest. 1 carried no epochs.
+ * of one is not older than the oldest of the other. There is one so far: all frames are of version 2 (1 carried no epochs). Who adds a newer
+ * one beside it has to tell the transport which of the two a connection speaks, the older of their newest.
  */
 const NEWEST = 2;
 const OLDEST = 2;

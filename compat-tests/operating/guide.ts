@@ -13,17 +13,19 @@ export interface Section {
 }
 
 const SECTION = /^## (.*)$/m;
-const BLOCK = /^```sh\n# on (\S+)\n([^`]*)^```$/gm;
+const BLOCK = /^```sh\n# on (?:each of )?([\d. ]+)(?:, .*)?\n([^`]*)^```$/gm;
 
 /** The sections of the guide that have something to be carried out, in their order. */
 export function sections(text: string): Section[] {
   const [, ...parts] = text.split(SECTION);
   return parts.flatMap((title, i) => {
     if (i % 2 === 1) return [];
-    const blocks = [...parts[i + 1].matchAll(BLOCK)].map(([, machine, lines]) => ({
-      machine,
-      commands: lines.trim().split('\n'),
-    }));
+    const blocks = [...parts[i + 1].matchAll(BLOCK)].flatMap(([, machines, lines]) =>
+      machines.split(' ').map((machine) => ({
+        machine,
+        commands: lines.trim().replaceAll('$NODE', machine).split('\n'),
+      })),
+    );
     return blocks.length === 0 ? [] : [{ title, blocks }];
   });
 }

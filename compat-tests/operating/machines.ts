@@ -119,7 +119,7 @@ export class Machines {
     return this.addressOf(text)
       .replaceAll('/etc/ringkv.conf', this.fileOf(machine))
       .replaceAll('/var/lib/ringkv', join(this.folder.path, machine, 'data'))
-      .replace(/^ringkv /, `${process.execPath} ${MAIN} `);
+      .replace(/^(until )?ringkv /, `$1${process.execPath} ${MAIN} `);
   }
 
   private get env(): Record<string, string> {
