@@ -210,8 +210,8 @@ function cluster({ server }: InfoSources): InfoFields {
   return { cluster_enabled: server.settings.values.clusterRedirects === 'no' ? 0 : 1 };
 }
 
-/** Where a change of the ring is, while one is under way. */
-function ring({ server }: InfoSources): InfoFields {
+/** Where a change of the ring is, while one is under way, and what changes have brought this node since its start. */
+function ring({ server, repair }: InfoSources): InfoFields {
   const figures = server.ringFigures();
   if (figures === null) return { ring_phase: 'forming' };
   return {
@@ -224,6 +224,7 @@ function ring({ server }: InfoSources): InfoFields {
     ring_bytes_per_second: figures.bytesPerSecond,
     ring_seconds_left: figures.secondsLeft ?? -1,
     ring_waiting_for: figures.waitingFor.join(','),
+    ...prefixed('ring_keys', repair.streamedKeys),
   };
 }
 

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { createClient } from 'redis';
 
 /** What an application has in its hands: a client library with its defaults, which reconnects and sends again as it sees fit. */
@@ -19,6 +19,20 @@ export async function ioredis(port: number): Promise<Client> {
   await client.connect();
   return {
     library: 'ioredis',
+    set: (key, value) => client.set(key, value),
+    get: (key) => client.get(key),
+    incr: (key) => client.incr(key),
+    close: () => client.disconnect(),
+  };
+}
+
+/** Finds the other nodes by the one it is told of, as an application does that means to outlive it. */
+export async function ioredisCluster(port: number): Promise<Client> {
+  const client = new Cluster([{ host: HOST, port }], { slotsRefreshTimeout: 5000 });
+  client.on('error', () => {});
+  await new Promise((resolve) => client.once('ready', resolve));
+  return {
+    library: 'ioredis Cluster',
     set: (key, value) => client.set(key, value),
     get: (key) => client.get(key),
     incr: (key) => client.incr(key),

@@ -37,7 +37,8 @@ export class Load {
   /** How often, by text. */
   readonly errors = new Map<string, number>();
   readonly objections: string[] = [];
-  private running: readonly Promise<void>[] = [];
+  private running: Promise<void>[] = [];
+  private guests: Client[] = [];
   private stopped = false;
   /** Acknowledged ones. */
   private increments = 0;
@@ -85,9 +86,16 @@ export class Load {
   /** Goes on with other clients. */
   async changeTo(clients: readonly Client[]): Promise<void> {
     await this.stop();
-    for (const client of this.clients) client.close();
+    for (const client of [...this.clients, ...this.guests]) client.close();
     this.clients = clients;
+    this.guests = [];
     this.start();
+  }
+
+  /** One more client, with one command under way: what it does is held to the same, and is no part of the throughput. */
+  invite(guest: Client): void {
+    this.guests.push(guest);
+    this.running.push(this.run(guest, Math.floor(Math.random() * this.clients.length)));
   }
 
   /** Measures what is asked while `work` is done. */
@@ -151,7 +159,7 @@ export class Load {
       const began = performance.now();
       try {
         await this.ask(client, number);
-        this.done++;
+        if (!this.guests.includes(client)) this.done++;
       } catch (error) {
         this.failed++;
         const text = `${client.library}: ${(error as Error).message}`;

@@ -10,8 +10,10 @@ export interface Step {
   /** Requests per second before it. */
   readonly before: number;
   readonly span: Span;
-  /** Copies of slots that got a new home, and what could not have been fewer. */
+  /** By the ring: copies of slots that got a new home, and what could not have been fewer. */
   readonly moved?: { readonly copies: number; readonly ideal: number };
+  /** By the nodes: keys that came to who had nothing of them, and what could not have been fewer; and later records of keys that had come. */
+  readonly received?: { readonly added: number; readonly due: number; readonly renewed: number };
   /** Of records that members received. */
   readonly bytes?: number;
   /** Keys on each node afterwards. */
@@ -31,8 +33,10 @@ const HEAD = [
   'stale reads',
   'p99',
   'slowest',
-  'copies moved, of ideal',
-  'received',
+  'slots moved, of ideal',
+  'keys received, of ideal',
+  'received again',
+  'bytes',
   'keys per node, off even',
   '',
 ];
@@ -43,13 +47,15 @@ export function stepTable(steps: readonly Step[]): string {
 
 /** What was promised and is not so, in words. */
 export function missed(step: Step): string[] {
-  const { name, span, before, moved, keys, keepsUp } = step;
+  const { name, span, before, moved, received, keys, keepsUp } = step;
   const told: string[] = [];
   if (span.failed > 0) told.push(`${span.failed} commands failed`);
   if (span.stale > 0) told.push(`${span.stale} reads were stale`);
   if (keepsUp && perSecond(span) < KEEPS * before) told.push(`throughput fell below ${KEEPS} of before`);
   if (moved !== undefined && moved.copies > MOVES * moved.ideal)
-    told.push(`more than ${MOVES} of the ideal moved`);
+    told.push(`more than ${MOVES} of the ideal number of slots moved`);
+  if (received !== undefined && received.added > MOVES * received.due)
+    told.push(`more than ${MOVES} of the ideal number of keys moved`);
   if (keys !== undefined && unevenness(keys) > EVEN)
     told.push(`keys are spread worse than within ${100 * EVEN} %`);
   return told.map((text) => `${name}: ${text}`);
@@ -62,7 +68,7 @@ export function unevenness(keys: readonly number[]): number {
 }
 
 function line(step: Step): string {
-  const { name, span, before, moved, bytes, keys } = step;
+  const { name, span, before, moved, received, bytes, keys } = step;
   const number = (value: number): string => Math.round(value).toLocaleString('en');
   return row([
     name,
@@ -76,6 +82,8 @@ function line(step: Step): string {
     `${span.p99Ms.toFixed(0)} ms`,
     `${span.slowestMs.toFixed(0)} ms`,
     moved === undefined ? '' : `${number(moved.copies)}, ${(moved.copies / moved.ideal).toFixed(2)}`,
+    received === undefined ? '' : `${number(received.added)}, ${(received.added / received.due).toFixed(2)}`,
+    received === undefined ? '' : number(received.renewed),
     bytes === undefined ? '' : `${(bytes / 1e6).toFixed(1)} MB`,
     keys === undefined ? '' : `${keys.map(number).join(' ')}, ${(100 * unevenness(keys)).toFixed(1)} %`,
     missed(step).length === 0 ? 'yes' : '**no**',

@@ -10,6 +10,12 @@ const LOOK_EVERY_MS = 250;
 const PATIENCE_MS = 30 * 60_000;
 const SETTINGS = { 'cluster-secret': 'of the bench' };
 
+/** Records that reached nodes because slots moved: keys that were new there, and later records of keys that were not. */
+export interface StreamedKeys {
+  readonly added: number;
+  readonly renewed: number;
+}
+
 /** Node processes that come and go, on folders and ports that are known beforehand. */
 export class ElasticRing {
   readonly nodes: readonly RingNode[];
@@ -78,6 +84,15 @@ export class ElasticRing {
     }
   }
 
+  /** Resolves when the node takes commands about keys. */
+  async serves(node: number): Promise<void> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while ((await this.ask(node, 'EXISTS', 'is it ready').catch(() => null)) === null) {
+      if (performance.now() > deadline) throw new Error(`node ${node + 1} never served`);
+      await pause(LOOK_EVERY_MS);
+    }
+  }
+
   async view(node: number): Promise<RingView> {
     return ringView(await this.ask(node, 'KV.RING'));
   }
@@ -103,6 +118,17 @@ export class ElasticRing {
         await pause(LOOK_EVERY_MS);
       }
     }
+  }
+
+  /** Keys that slots on the move have brought to these nodes since they started, all together. */
+  async streamedKeys(nodes: readonly number[]): Promise<StreamedKeys> {
+    const infos = await Promise.all(nodes.map((node) => this.ask(node, 'INFO', 'ring')));
+    const sum = (field: string): number =>
+      infos.reduce<number>(
+        (all, info) => all + Number(new RegExp(`${field}:(\\d+)`).exec(String(info))![1]),
+        0,
+      );
+    return { added: sum('ring_keys_added'), renewed: sum('ring_keys_renewed') };
   }
 
   /** Which node is home of which slots: pairs of both as text. */

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { savePart } from '../report.js';
-import { type Client, ioredis, nodeRedis } from './clients.js';
+import { type Client, ioredis, ioredisCluster, nodeRedis } from './clients.js';
 import { Load, perSecond } from './load.js';
 import { Progress } from './progress.js';
 import { missed, type Step, stepTable } from './report.js';
@@ -15,6 +15,8 @@ Checks every acknowledged write. Writes bench/RESULTS.md (not with --dry or --on
 const FOUNDERS = 3;
 const MOST = 6;
 const VICTIM = 2;
+/** Those that come and go. */
+const LATER = range(MOST).slice(FOUNDERS);
 const SUCCESSOR = MOST;
 /** A node is away for so long while it is restarted, ms. */
 const AWAY_MS = 500;
@@ -61,14 +63,23 @@ async function underLoad(ring: ElasticRing): Promise<number> {
     options.only === undefined || options.only.split(',').includes(name);
   if (isWanted('move')) add(await grow(ring, load));
   if (isWanted('move')) add(await shrink(ring, load));
+  // Those who are told to go may all be clients of one node by now.
+  if (isWanted('move')) await load.changeTo(await connect(ring, range(FOUNDERS)));
   if (isWanted('restart')) add(await restartAll(ring, load));
   if (isWanted('replace')) add(await replaceDead(ring, load));
   await load.stop();
   say('reading everything ...');
   const lost = await load.verify([ring.portOf(0)]);
 
-  const told = [...steps.flatMap(missed), ...lost.map((text) => `lost: ${text}`), ...load.objections];
-  const sum = `${load.ledger.total.toLocaleString('en')} acknowledged writes, lost: ${lost.length === 0 ? '0' : `**${lost.length}**`}.`;
+  const inSteps = steps.reduce((all, { span }) => all + span.failed, 0);
+  const between = load.failures - inSteps;
+  const told = [
+    ...steps.flatMap(missed),
+    ...(between > 0 ? [`${between} commands failed between the steps`] : []),
+    ...lost.map((text) => `lost: ${text}`),
+    ...load.objections,
+  ];
+  const sum = `${load.ledger.total.toLocaleString('en')} acknowledged writes, lost: ${bold(lost.length)}; commands that failed, from the first to the last: ${bold(load.failures)}.`;
   const table = `${stepTable(steps)}\n\n${Number(options.keys).toLocaleString('en')} keys; ${sum}`;
   say(`\n${table}\n`);
   if (!options.dry && options.only === undefined) savePart('npm run bench:elastic', table);
@@ -85,17 +96,25 @@ function connect(ring: ElasticRing, nodes: readonly number[]): Promise<Client[]>
   );
 }
 
-/** Three nodes join at once. */
+/** A client of either kind that can outlive the node, from the moment it serves. */
+async function visit(ring: ElasticRing, load: Load, node: number): Promise<void> {
+  await ring.serves(node);
+  for (const guest of await Promise.all([nodeRedis, ioredisCluster].map((open) => open(ring.portOf(node)))))
+    load.invite(guest);
+}
+
+/** Three nodes join at once, and have clients as soon as they serve. */
 async function grow(ring: ElasticRing, load: Load): Promise<Step> {
   return moving(ring, load, '3 nodes become 6', range(MOST), async () => {
-    for (const node of range(MOST).slice(FOUNDERS)) ring.nodes[node].spawn();
+    for (const node of LATER) ring.nodes[node].spawn();
+    await Promise.all(LATER.map((node) => visit(ring, load, node)));
   });
 }
 
-/** Those three leave again. */
+/** Those three leave again, with clients that are told where to go, or find it out. */
 async function shrink(ring: ElasticRing, load: Load): Promise<Step> {
   return moving(ring, load, '6 nodes become 3', range(FOUNDERS), async () => {
-    for (const node of range(MOST).slice(FOUNDERS)) await ring.ask(node, 'KV.LEAVE');
+    for (const node of LATER) await ring.ask(node, 'KV.LEAVE');
   });
 }
 
@@ -108,6 +127,7 @@ async function moving(
   begin: () => Promise<void>,
 ): Promise<Step> {
   const before = perSecond(await load.rest(Number(options.seconds) * 1000));
+  const had = await ring.streamedKeys(range(FOUNDERS));
   const from = await ring.places(0);
   const many = (await ring.view(0)).members.length;
   const progress = new Progress(load);
@@ -119,7 +139,22 @@ async function moving(
   const copies = [...to].filter((pair) => !from.has(pair)).length;
   const ideal = (to.size * Math.abs(nodes.length - many)) / Math.max(nodes.length, many);
   const keys = (await ring.view(0)).members.map((one) => one.keys);
-  return { name, before, span, moved: { copies, ideal }, bytes: progress.bytes, keys, keepsUp: true };
+  const has = await ring.streamedKeys(nodes);
+  const received = {
+    added: has.added - had.added,
+    renewed: has.renewed - had.renewed,
+    due: (keys.reduce((all, one) => all + one, 0) * ideal) / to.size,
+  };
+  return {
+    name,
+    before,
+    span,
+    moved: { copies, ideal },
+    received,
+    bytes: progress.bytes,
+    keys,
+    keepsUp: true,
+  };
 }
 
 /** As an upgrade goes: one node after the other is stopped, and started again. */
@@ -161,6 +196,10 @@ async function replaceDead(ring: ElasticRing, load: Load): Promise<Step> {
 
 function range(length: number): number[] {
   return Array.from({ length }, (_, i) => i);
+}
+
+function bold(count: number): string {
+  return count === 0 ? '0' : `**${count}**`;
 }
 
 function say(line: string): void {

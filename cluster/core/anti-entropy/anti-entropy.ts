@@ -9,7 +9,7 @@ import { TokenBucket } from '../token-bucket.js';
 import type { Topology } from '../topology.js';
 import { Intake } from './intake.js';
 import { PeerRepair, type RepairFigures, shortfallOf } from './peer-repair.js';
-import { Responder } from './responder.js';
+import { Responder, type StreamedKeys } from './responder.js';
 import { Session, type SessionPlan } from './session.js';
 import { SharedSlots, type Sum } from './shared-slots.js';
 import { End, readList, Wire } from './wire.js';
@@ -124,6 +124,7 @@ export class AntiEntropy {
       wire: this.wire,
       worker: this.worker,
       streamer: this.streamer,
+      streamed: { added: 0, renewed: 0 },
       intake: new Intake(store, summaries.trees, clock, hlc, log),
       elapsed,
       ready: options.ready,
@@ -191,6 +192,11 @@ export class AntiEntropy {
   /** Bytes of slots that move, since the start. */
   get streamed(): { readonly sent: number; readonly received: number } {
     return this.streamer;
+  }
+
+  /** Keys that slots on the move have brought, since the start. */
+  get streamedKeys(): Readonly<StreamedKeys> {
+    return this.ground.streamed;
   }
 
   /** How things stand with every peer that shares slots with this node. */

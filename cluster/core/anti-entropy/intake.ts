@@ -6,8 +6,8 @@ import type { Clock, Log } from '../../environment.js';
 import { applyRecord } from '../apply.js';
 import type { HybridClock } from '../hlc.js';
 
-/** What became of a record that came: `failed` when it could not be taken and is missing still. */
-export type Taken = 'changed' | 'same' | 'failed';
+/** What became of a record that came: `added` where there was none of its key, `failed` when it could not be taken and is missing still. */
+export type Taken = 'added' | 'changed' | 'same' | 'failed';
 
 /** Merges records that came by repair into our own. */
 export class Intake {
@@ -43,12 +43,13 @@ export class Intake {
   }
 
   private apply(entry: RecordEntry, record: KeyRecord, done: (taken: Taken, seq: number) => void): void {
+    const isNew = entry.record == null;
     const changed = applyRecord(this.store, entry, record);
     const seq = entry.dirtySeq;
     // Where the trees show nothing, everything is sent and no lists are compared, so no list puts the trees right.
     if (entry.record != null && this.showsNothing(entry)) this.store.doubt(entry);
     this.store.unpin(entry);
-    done(changed ? 'changed' : 'same', seq);
+    done(changed ? (isNew ? 'added' : 'changed') : 'same', seq);
   }
 
   private showsNothing({ db, slot, hash }: RecordEntry): boolean {

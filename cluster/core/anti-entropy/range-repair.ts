@@ -107,8 +107,7 @@ export class RangeRepair {
     this.taking++;
     this.session.ground.intake.take(db, slot, key, record, (taken) => {
       this.taking--;
-      if (taken === 'changed') this.session.progress.keysReceived++;
-      if (taken === 'failed') this.session.progress.keysFailed++;
+      this.session.took(taken);
       this.goOnWhenTaken();
     });
     return true;

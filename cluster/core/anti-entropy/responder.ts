@@ -50,6 +50,19 @@ interface PeerState {
   readonly pushes: Map<number, Push>;
 }
 
+/** Keys that slots on the move have brought since the start: */
+export interface StreamedKeys {
+  /** those this node had nothing of, */
+  added: number;
+  /** and those it had another record of: written while they moved, or repaired. */
+  renewed: number;
+}
+
+export function countStreamed(keys: StreamedKeys, taken: Taken): void {
+  if (taken === 'added') keys.added++;
+  else if (taken === 'changed') keys.renewed++;
+}
+
 /** What the responder stands on. */
 export interface RepairGround {
   readonly store: RecordStore;
@@ -58,6 +71,7 @@ export interface RepairGround {
   readonly worker: Worker;
   /** The same for slots on the move. */
   readonly streamer: Worker;
+  readonly streamed: StreamedKeys;
   readonly intake: Intake;
   readonly elapsed: () => number;
   /** The trees tell of everything: they may be compared. */
@@ -154,12 +168,14 @@ export class Responder {
       push.failed++;
       return true;
     }
-    if (!this.ground.isMoving(peer, sent.slot)) this.engage(peer, Depth.Leaves);
+    const isMoving = this.ground.isMoving(peer, sent.slot);
+    if (!isMoving) this.engage(peer, Depth.Leaves);
     push.taking++;
     const into = push;
     this.ground.intake.take(sent.db, sent.slot, sent.key, sent.record, (taken, seq) => {
       into.taking--;
       this.count(into, taken, seq);
+      if (isMoving) countStreamed(this.ground.streamed, taken);
       this.settle(peer, sent.request, into);
     });
     return true;
@@ -264,7 +280,7 @@ export class Responder {
 
   private count(push: Push, taken: Taken, seq: number): void {
     if (taken === 'failed') push.failed++;
-    if (taken === 'changed') push.changed++;
+    if (taken === 'added' || taken === 'changed') push.changed++;
     if (seq <= push.seq || seq <= this.ground.store.committedSeq) return;
     push.seq = seq;
     this.ground.store.whenOver(seq, (error) => {

@@ -2,9 +2,10 @@ import type { RangeList } from '../../../storage/range-list.js';
 import { LEAVES } from '../../../storage/slot-trees.js';
 import type { FrameReader } from '../../transport/frame-reader.js';
 import type { PeerId } from '../../transport.js';
+import type { Taken } from './intake.js';
 import { type DifferingRange, differingRanges, leavesOf } from './leaf-compare.js';
 import { RangeRepair } from './range-repair.js';
-import type { RepairGround } from './responder.js';
+import { countStreamed, type RepairGround } from './responder.js';
 import { GROUPS, type SharedSlots, SLOTS_PER_GROUP, type Sum, same } from './shared-slots.js';
 import { Depth, End, type SentRecord, type Wire } from './wire.js';
 import type { Job, Worker } from './worker.js';
@@ -89,6 +90,15 @@ export class Session {
     if (slots === null) return this.askTree(Depth.Root, [], (body) => this.onRoot(readSums(body, 1)));
     this.progress.slotsCompared = slots.length;
     this.repairSlots(slots);
+  }
+
+  /** A record that was asked for came, and this became of it. */
+  took(taken: Taken): void {
+    const { progress, plan, ground } = this;
+    if (taken === 'failed') progress.keysFailed++;
+    if (taken !== 'added' && taken !== 'changed') return;
+    progress.keysReceived++;
+    if (plan.isStream) countStreamed(ground.streamed, taken);
   }
 
   // --- questions and answers ---

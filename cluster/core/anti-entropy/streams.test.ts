@@ -35,6 +35,18 @@ describe('a stream', () => {
     expect(ring.nodes[0].repair.streamed.sent).toBeGreaterThan(200 * 100);
   });
 
+  it('counts the keys that were new, and apart from them those it had another record of', () => {
+    for (let i = 0; i < 30; i++) ring.nodes[0].put(slots[0], `key${i}`, 'x');
+    stream(2, 0, [slots[0]]);
+    ring.pass(500);
+    expect(ring.nodes[2].repair.streamedKeys).toEqual({ added: 30, renewed: 0 });
+    for (let i = 0; i < 7; i++) ring.nodes[0].put(slots[0], `key${i}`, 'y', 2);
+    stream(2, 0, [slots[0]]);
+    ring.pass(500);
+    expect(ring.nodes[2].repair.streamedKeys).toEqual({ added: 30, renewed: 7 });
+    expect(ring.nodes[0].repair.streamedKeys).toEqual({ added: 0, renewed: 0 });
+  });
+
   it('is one at a time, and none before the trees are known', () => {
     expect(stream(2, 0, [slots[0]])).toBe(true);
     expect(stream(2, 1, [slots[0]])).toBe(false);
