@@ -85,11 +85,12 @@ describe('the table', () => {
     expect(medianOf(runs).successes).toBe(300);
     const goal = (least: number) => ({
       text: `${least}/s`,
+      share: (own: CasFigures) => own.successes / 400,
       reached: (own: CasFigures) => own.successes >= least,
     });
     const table = casTable([{ work: 'swaps', system: 'RingKV', runs, goals: [goal(300), goal(301)] }]);
     expect(table.split('\n')[2]).toBe(
-      '| swaps | RingKV | 300 | 100 to 1,234 | 300 | 1.00 | 2.00 | 50 | 300/s; 301/s | yes; **no** |',
+      '| swaps | RingKV | 300 | 100 to 1,234 | 300 | 1.00 | 2.00 | 50 | 300/s; 301/s | 0.75: yes; 0.75: **no** |',
     );
   });
 });

@@ -12,6 +12,8 @@ export interface CasRow {
 /** A promise about a row, held against another one of the same run. */
 export interface Goal {
   readonly text: string;
+  /** What there is of the other row's figure. */
+  share(own: CasFigures): number;
   reached(own: CasFigures): boolean;
 }
 
@@ -48,7 +50,9 @@ export function medianOf(runs: readonly CasFigures[]): CasFigures {
 function rowLine({ work, system, runs, goals }: CasRow): string {
   const own = medianOf(runs);
   const rates = runs.map(({ successes }) => successes);
-  const verdicts = goals.map((goal) => (goal.reached(own) ? 'yes' : '**no**'));
+  const verdicts = goals.map(
+    (goal) => `${goal.share(own).toFixed(2)}: ${goal.reached(own) ? 'yes' : '**no**'}`,
+  );
   return line([
     work,
     system,

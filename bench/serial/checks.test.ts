@@ -81,8 +81,8 @@ describe('a trial', () => {
   };
 
   it('is told as a line of a table', () => {
-    expect(trialTable([good]).split('\n')[2]).toBe(
-      '| 3 | 60 s | 4 | 5 | 6 | 3 (75.0 %) | 0 (0.0 %) | 1 (25.0 %) | 7 | 8 | 0 |',
+    expect(trialTable([{ ...good, undecided: 2 }]).split('\n')[2]).toBe(
+      '| 3 | 60 s | 4 | 5 | 6 | 3 (75.0 %) | 0 (0.0 %) | 1 (25.0 %) | 5 | 2 | 8 | 0 |',
     );
     expect(failures(good)).toEqual([]);
   });

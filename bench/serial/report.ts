@@ -10,6 +10,7 @@ const HEAD = [
   'refused, not applied',
   'unknown',
   'histories judged',
+  'undecided',
   'times the lock was held',
   'anomalies',
 ];
@@ -29,7 +30,8 @@ export function failures({ nodes, anomalies, undecided, tally, lockHolds }: Tria
   return told.map((text) => `${nodes} nodes: ${text}`);
 }
 
-function line({ nodes, seconds, kills, stops, cuts, tally, histories, lockHolds, anomalies }: Trial): string {
+function line(trial: Trial): string {
+  const { nodes, seconds, kills, stops, cuts, tally, histories, undecided, lockHolds, anomalies } = trial;
   const requests = tally.answered + tally.notApplied + tally.unknown;
   const share = (count: number): string =>
     `${count.toLocaleString('en')} (${((100 * count) / requests).toFixed(1)} %)`;
@@ -38,7 +40,7 @@ function line({ nodes, seconds, kills, stops, cuts, tally, histories, lockHolds,
     `${seconds} s`,
     ...[kills, stops, cuts].map(String),
     ...[tally.answered, tally.notApplied, tally.unknown].map(share),
-    ...[histories, lockHolds].map((count) => count.toLocaleString('en')),
+    ...[histories - undecided, undecided, lockHolds].map((count) => count.toLocaleString('en')),
     anomalies.length === 0 ? '0' : `**${anomalies.length}**`,
   ]);
 }
