@@ -1,3 +1,4 @@
+import { jsonRow } from '../storage/checked-row.js';
 import { metaKey, SLOTS } from '../storage/key-layout.js';
 import type { LiveCounts } from '../storage/live-counts.js';
 import type { RecordStore } from '../storage/record-store.js';
@@ -263,7 +264,7 @@ export class ClusterKeyspace implements NodePart {
     const raised = this.marks.raise(marks);
     if (raised.length > 0) {
       for (const db of raised) this.store.readmit(db);
-      this.store.putRow(FLUSH_ROW, Buffer.from(JSON.stringify(this.marks.all)));
+      this.store.putRow(FLUSH_ROW, jsonRow(this.marks.all));
       this.listener.flushed(raised);
       // Also those that whoever flushed does not know of yet: slots may come to them next.
       this.tellNextAt = 0;

@@ -1,3 +1,4 @@
+import { jsonRow } from '../storage/checked-row.js';
 import { metaKey } from '../storage/key-layout.js';
 import type { RecordStore } from '../storage/record-store.js';
 import type { ClockGuard } from './core/clock-guard.js';
@@ -221,7 +222,7 @@ export class Members implements RingHost {
   }
 
   private rowOf(ring: RingState): Buffer {
-    return Buffer.from(JSON.stringify(this.membership.saved(ring)));
+    return jsonRow(this.membership.saved(ring));
   }
 
   /**
@@ -234,7 +235,7 @@ export class Members implements RingHost {
     const { ring, inRing } = this.membership;
     if (ring !== undefined && !inRing) return this.leave(undefined);
     if (ring !== undefined) {
-      // A disk from before it was kept has no shape yet.
+      // On a disk from before, the row has no shape, or no checksum.
       this.keepRing(ring);
       for (const what of this.membership.overruled) this.log.warn({}, what);
       this.awaitOthers(elapsedMs);
@@ -297,7 +298,7 @@ export class Members implements RingHost {
       return { accept: false, reason: `another node is connected as ${greeting.busAddress}` };
     }
     if (this.lives.met(greeting, this.membership.members))
-      this.store.putRow(LIVES_ROW, Buffer.from(JSON.stringify(this.lives.all)));
+      this.store.putRow(LIVES_ROW, jsonRow(this.lives.all));
     this.membership.letIn(greeting);
     this.greetings[peer] = greeting;
     return { accept: true, peer };

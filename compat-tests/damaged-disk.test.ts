@@ -1,8 +1,8 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RespConnection } from './harness/connection.js';
-import { damageFiles, damageRecords, emptyLog } from './harness/damage.js';
+import { damageFiles, damageOwnRow, damageRecords, emptyLog } from './harness/damage.js';
 import { RingCluster, type RingNode } from './harness/servers.js';
 
 const KEYS = Array.from({ length: 400 }, (_, i) => `key ${i}`);
@@ -127,6 +127,56 @@ describe('a table of the database that is damaged', () => {
     expect(third.process.output).toMatch(/the database in .* is damaged: Corruption: .*--rebuild yes/);
   });
 });
+
+describe('what a node keeps about itself, damaged', () => {
+  it('is told with the way out, and the node is rebuilt when that is wanted', async () => {
+    cluster = await RingCluster.start(3);
+    const [first, , third] = cluster.nodes;
+    const writer = await first.connect();
+    await writer.pipeline(KEYS.map((key) => ['SET', key, 'flushed']));
+    expect(await writer.command('FLUSHALL')).toBe('+OK\r\n');
+    await writer.pipeline(KEYS.slice(0, 10).map((key) => ['SET', key, key]));
+    await stopped(third);
+    await damageOwnRow(third.dir, 'flush-marks');
+    third.spawn();
+    expect(await third.process.ended()).toBe(1);
+    expect(third.process.output).toMatch(/damaged: its row of the flush marks .*--rebuild yes/);
+    expect(third.process.output.trim().split('\n')).toHaveLength(1);
+    await third.start({ rebuild: 'yes' });
+    await third.serves();
+    expect(existsSync(join(third.dir, 'db.broken-1', 'CURRENT'))).toBe(true);
+    const reader = await third.connect();
+    await until(async () => (await reader.command('DBSIZE')) === ':10\r\n');
+
+    // The setting is there already: one start is enough.
+    await stopped(third);
+    await damageOwnRow(third.dir, 'members');
+    await third.start({ rebuild: 'yes' });
+    await third.serves();
+    expect(existsSync(join(third.dir, 'db.broken-2', 'CURRENT'))).toBe(true);
+    expect(await (await third.connect()).command('GET', KEYS[3])).toBe(bulk(KEYS[3]));
+  });
+
+  it('costs a node alone no more than a new incarnation when it is the clock', async () => {
+    cluster = await RingCluster.start(1);
+    const [node] = cluster.nodes;
+    expect(await (await node.connect()).command('SET', 'kept', 'yes')).toBe('+OK\r\n');
+    await stopped(node);
+    const before = incarnationOf(node);
+    await damageOwnRow(node.dir, 'clock');
+    await node.start();
+    expect(node.process.output).toMatch(/its row of the clock .* under a new incarnation/);
+    expect(incarnationOf(node)).toBe(before + 1);
+    expect(await (await node.connect()).command('GET', 'kept')).toBe(bulk('yes'));
+    await stopped(node);
+    await node.start();
+    expect(incarnationOf(node)).toBe(before + 1);
+  });
+});
+
+function incarnationOf(node: RingNode): number {
+  return JSON.parse(readFileSync(join(node.dir, 'ringkv.json'), 'utf8')).incarnation;
+}
 
 describe('a database that does not open', () => {
   const breakManifest = (dir: string): number =>

@@ -2,18 +2,22 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Assembly } from '../cluster/assembly.js';
 import { RingMeter } from '../cluster/core/elastic/ring-meter.js';
+import { hlcFromMs } from '../cluster/core/hlc.js';
 import { DEFAULT, type Level, parseLevel } from '../cluster/core/levels.js';
 import { shapeObjection } from '../cluster/core/saved-ring.js';
 import { isUnwritten } from '../cluster/core/unwritten.js';
 import type { Node } from '../cluster/node.js';
+import { LostClock } from '../cluster/saved-facts.js';
 import { TcpTransport } from '../cluster/transport/tcp-transport.js';
 import { Turn } from '../cluster/turn.js';
+import { DamagedRow, jsonRow } from '../storage/checked-row.js';
 import type { RecordStore } from '../storage/record-store.js';
 import { BackPressure } from './back-pressure.js';
 import { commandTable } from './commands/all.js';
 import { SettingError, type Settings } from './config/settings.js';
 import { BUS_PORT_OFFSET, type SettingName, type SettingValues } from './config/table.js';
 import { Databases } from './databases.js';
+import { wayOut } from './disk-health.js';
 import { Executor } from './executor.js';
 import { HotKeys } from './hot-keys/hot-keys.js';
 import { HotReads } from './hot-keys/hot-reads.js';
@@ -69,11 +73,17 @@ export async function startServer(
   try {
     return await assemble(settings, log, exit, restart, database, beganAt);
   } catch (error) {
-    // Nothing was served, so the next start need not think that something was lost.
+    const isLost = error instanceof LostClock;
+    const isDamaged = error instanceof DamagedRow && !isLost;
     await engine.close();
-    await folder.markClean();
+    if (isDamaged) await folder.markDamaged(error.message);
+    // Nothing was served, so the next start need not think that something was lost.
+    if (!isLost) await folder.markClean();
     await folder.close();
-    throw error;
+    if (isLost) log.error(`${error.message}; starting again under a new incarnation`);
+    // The next time it is rebuilt, or goes by what is noted now.
+    if (isLost || (isDamaged && values.rebuild)) return startServer(settings, log, exit, restart);
+    throw isDamaged ? new Error(`${error.message}; ${wayOut(values.seeds.length === 0)}`) : error;
   }
 }
 
@@ -86,7 +96,7 @@ async function assemble(
   beganAt: number,
 ): Promise<RunningServer> {
   const { values } = settings;
-  const saved = await readRows(engine);
+  const saved = await readRows(engine, hlcFromMs(systemClock.now() + values.maxClockDrift));
   const objection = saved.facts.ring && shapeObjection(saved.facts.ring, values);
   if (objection) throw new SettingError(objection);
   const policies = new ConflictPolicies(await loadPolicies(values.conflictPolicy), (rule, key, error) =>
@@ -182,7 +192,7 @@ async function assemble(
   const keyspace = new Databases(values.databases, saved.databases, cluster.keyspace, {
     maySwap: () => node.ready && node.topology.alone,
     save: (mapping, done) => {
-      store.putRow(DATABASES_ROW, Buffer.from(JSON.stringify(mapping)));
+      store.putRow(DATABASES_ROW, jsonRow(mapping));
       store.whenSettled((error) => {
         done(
           error === null ? null : `MISCONF Errors writing to disk: ${error.message}; a restart may undo it`,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checked, uncheckedBody } from './checked-row.js';
+import { checked, jsonRow, parseJsonRow, uncheckedBody } from './checked-row.js';
 
 describe('a checked row', () => {
   it('is read as it was written', () => {
@@ -35,5 +35,23 @@ describe('a checked row', () => {
   it('is none of what stands where nothing was written', () => {
     expect(uncheckedBody(Buffer.alloc(0))).toBeUndefined();
     expect(uncheckedBody(Buffer.from('rubbish'))).toBeUndefined();
+  });
+});
+
+describe('a row of JSON', () => {
+  const value = { marks: [1, 2, 3], of: 'somebody' };
+
+  it('is read as it was written, also from before it was checked', () => {
+    expect(parseJsonRow(jsonRow(value))).toEqual(value);
+    expect(parseJsonRow(Buffer.from(JSON.stringify(value)))).toEqual(value);
+  });
+
+  it('is damaged when any of its bits is another', () => {
+    const row = jsonRow(value);
+    for (let bit = 0; bit < 8 * row.length; bit++) {
+      const other = Buffer.from(row);
+      other[bit >> 3] ^= 1 << (bit & 7);
+      expect(parseJsonRow(other)).toBe(undefined);
+    }
   });
 });

@@ -20,17 +20,18 @@ export interface SavedRing {
   readonly shape: LastingShape | undefined;
 }
 
-/** What was kept on the disk; a list of members from before there were rings is the first ring. Throws when it makes no sense. */
-export function parseSavedRing(text: string): SavedRing {
-  const { members, ring: kept, cluster, shape } = JSON.parse(text) as Partial<SavedRing>;
-  const named = members!.map((member) => ({ ...member, tokens: member.tokens ?? member.name }));
+/** What was kept on the disk; a list of members from before there were rings is the first ring. undefined: it makes no sense. */
+export function parseSavedRing(value: unknown): SavedRing | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { members, ring: kept, cluster, shape } = value as Partial<SavedRing>;
+  if (!Array.isArray(members)) return undefined;
+  const named = members.map((member) => ({ ...member, tokens: member.tokens ?? member.name }));
   if (kept === undefined) {
     const ring = firstRing(named);
     return { ring, cluster: nameOfCluster(ring), members: named, shape };
   }
   const ring = ringOf(kept);
-  if (ring === undefined) throw new Error('the ring that was kept makes no sense');
-  return { ring, cluster: cluster!, members: named, shape };
+  return ring && { ring, cluster: cluster!, members: named, shape };
 }
 
 /**

@@ -220,7 +220,7 @@ export class SimLife {
 
   /** Reads what the node kept about itself, then starts it; undefined: the disk does not let it. */
   static boot(parts: ProcessParts, done: (process: SimLife | undefined) => void): void {
-    readFacts(parts.engine, (_, facts) => done(facts && new SimLife(parts, facts)));
+    readFacts(parts.engine, Number.POSITIVE_INFINITY, (_, facts) => done(facts && new SimLife(parts, facts)));
   }
 
   /** A client of this node asks; `done` is called once, perhaps before this returns. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RocksEngine } from '../../storage/engine-rocksdb.js';
-import { type DataKey, dataKeyFrom, parseDataKey, SLOTS } from '../../storage/key-layout.js';
+import { type DataKey, dataKeyFrom, metaKey, parseDataKey, SLOTS } from '../../storage/key-layout.js';
 
 /** The folder in which a stopped node has its database. */
 export function databaseOf(dir: string): string {
@@ -33,6 +33,24 @@ export async function damageRecords(dir: string, choose: (row: DataKey) => boole
   });
   await engine.close();
   return keys;
+}
+
+/** Flips a bit in a row that a stopped node keeps about itself. */
+export async function damageOwnRow(dir: string, name: string): Promise<void> {
+  const engine = new RocksEngine(databaseOf(dir));
+  await engine.open();
+  const key = metaKey(name);
+  await new Promise<void>((resolve, reject) => {
+    engine.getMany([key], (error, [row]) => {
+      if (error !== null || row === undefined) return reject(error ?? new Error(`there is no row ${name}`));
+      const damaged = Buffer.from(row);
+      damaged[damaged.length - 1] ^= 1;
+      const batch = engine.batch();
+      batch.put(key, damaged);
+      batch.write(true, (failure) => (failure === null ? resolve() : reject(failure)));
+    });
+  });
+  await engine.close();
 }
 
 /** Puts everything a stopped node has in its log into tables. */
