@@ -18,6 +18,7 @@ import { RingControl } from './core/elastic/ring-control.js';
 import { RingDriver } from './core/elastic/ring-driver.js';
 import { RingJoining } from './core/elastic/ring-joining.js';
 import { RingRegister } from './core/elastic/ring-register.js';
+import { Filling } from './core/filling.js';
 import { FlushMarks } from './core/flush-marks.js';
 import { Handoff } from './core/handoff.js';
 import { HybridClock } from './core/hlc.js';
@@ -106,6 +107,7 @@ export class Assembly {
   readonly loads: Loads;
   readonly registers: Registers;
   readonly memory: RegisterMemory;
+  readonly filling: Filling;
   readonly duties: Duties;
   readonly changes: ChangeFeed;
   readonly ring: RingRegister;
@@ -236,7 +238,10 @@ export class Assembly {
       random,
       log,
       topology: () => this.node.topology,
-      facts: () => ({ id: nodeId, address: world.clientAddress(), rack, ring: this.duties.facts() }),
+      facts: () => ({
+        ...{ id: nodeId, address: world.clientAddress(), rack, ring: this.duties.facts() },
+        ...(this.filling.isFilling && { filling: true }),
+      }),
       heartbeatMs: settings.heartbeatInterval,
       phiThreshold: settings.phiThreshold,
       gossipInterval: settings.gossipInterval,
@@ -255,10 +260,23 @@ export class Assembly {
       firstRequest: world.firstRequest,
       saved: saved.registers,
       repairWith: (peer, done) => {
-        if (!this.repair.repairWith(peer, done)) done('too much is waiting');
+        const compared: typeof done = (failure) => {
+          if (failure === null) this.filling.compared(peer);
+          done(failure);
+        };
+        if (!this.repair.repairWith(peer, compared)) done('too much is waiting');
       },
     });
     this.node.addPart(this.memory);
+    this.filling = new Filling({
+      topology,
+      log,
+      isNew: !saved.registers.whole,
+      isWhole: () => this.memory.complete,
+      idOf: (peer) => this.node.members.strangerAt(peer)?.nodeId,
+      factsOf: (peer) => this.gossip.factsOf(peer),
+    });
+    this.node.addPart(this.filling);
     const freshSerial = () => this.writers.index(serialWriterId(randomId(random), 0));
     this.registers = new Registers({
       store: this.store,

@@ -165,8 +165,8 @@ export class GossipPart implements NodePart, Names {
 
 function parseFacts(text: string): MemberFacts | undefined {
   try {
-    const { id, address, rack, ring } = JSON.parse(Buffer.from(text, 'latin1').toString());
-    const facts = { id: String(id), address: String(address), rack: String(rack) };
+    const { id, address, rack, ring, filling } = JSON.parse(Buffer.from(text, 'latin1').toString());
+    const facts = { id: String(id), address: String(address), rack: String(rack), filling: filling === true };
     return ring === undefined ? facts : { ...facts, ring: progressOf(ring) };
   } catch {
     return undefined;

@@ -6,12 +6,21 @@ import type { FlushMarks } from './core/flush-marks.js';
 import type { HybridClock } from './core/hlc.js';
 import { majority } from './core/levels.js';
 import { scanLocal } from './core/local-scan.js';
+import type { Topology } from './core/topology.js';
 import type { Clock, Random } from './environment.js';
 import { NOBODY, type Node, SELF } from './node.js';
 import type { NodePart } from './part.js';
 
 /** Questions about the whole keyspace, with their numbers on the wire: frozen. 5 is that of `loads.ts`. */
-const Query = { Scan: 1, Size: 2, Clock: 3, Flush: 4 } as const;
+const Query = {
+  Scan: 1,
+  Size: 2,
+  Clock: 3,
+  Flush: 4,
+  /** The first two of one that is known to be filling: nobody else can be asked. */
+  ScanAnyway: 6,
+  SizeAnyway: 7,
+} as const;
 
 const HASHES = 2 ** 32;
 const TELL_EVERY_MS = 1000;
@@ -37,7 +46,8 @@ export interface FlushListener {
 
 /**
  * The database as a whole, seen from any node: each slot is asked of this node if it is a home replica of it, else of the slot's
- * first live one. Levels do not apply here: what one replica lacks, its answer lacks.
+ * first live one; of one that is filling (`core/filling.ts`) only where there is no other. Levels do not apply here: what one replica
+ * lacks, its answer lacks.
  */
 export class ClusterKeyspace implements NodePart {
   readonly messages: readonly number[] = [];
@@ -96,7 +106,12 @@ export class ClusterKeyspace implements NodePart {
       this.scanHere(db, slot, hash, end, count, (failure, keys, next) => done(failure, next, keys));
       return;
     }
-    this.node.query(server, Query.Scan, JSON.stringify([db, slot, hash, end, count]), (answer, failure) => {
+    const kind = this.isFilling(server) ? Query.ScanAnyway : Query.Scan;
+    this.node.query(server, kind, JSON.stringify([db, slot, hash, end, count]), (answer, failure) => {
+      if (answer === FILLING) {
+        this.node.topology.setFilling(server, true);
+        return this.scanBefore(endSlot, db, cursor, count, done);
+      }
       if (answer === MOVED) {
         this.whenRingKnown(
           () => this.scanBefore(endSlot, db, cursor, count, done),
@@ -150,8 +165,10 @@ export class ClusterKeyspace implements NodePart {
     let total = 0;
     let failed: Failure = null;
     let moved = false;
+    let learnt = false;
     const end = (): void => {
       if (--left > 0) return;
+      if (learnt && failed === null) return this.sizeOf(db, wanted, done);
       if (moved && failed === null)
         this.whenRingKnown(
           () => this.sizeOf(db, wanted, done),
@@ -167,12 +184,26 @@ export class ClusterKeyspace implements NodePart {
     for (const [server, slots] of slotsOf) {
       if (server === SELF) this.sizeHere(db, slots, add);
       else
-        this.node.query(server, Query.Size, JSON.stringify([db, ...slots]), (answer) => {
-          if (answer !== MOVED) return add(parse<number>(answer));
-          moved = true;
+        this.askSize(server, db, slots, (answer) => {
+          if (answer === FILLING) learnt = true;
+          else if (answer === MOVED) moved = true;
+          else return add(parse<number>(answer));
           end();
         });
     }
+  }
+
+  private askSize(
+    server: number,
+    db: number,
+    slots: readonly number[],
+    done: (answer: string | null) => void,
+  ): void {
+    const kind = this.isFilling(server) ? Query.SizeAnyway : Query.Size;
+    this.node.query(server, kind, JSON.stringify([db, ...slots]), (answer) => {
+      if (answer === FILLING) this.node.topology.setFilling(server, true);
+      done(answer);
+    });
   }
 
   randomKey(db: number, done: (f: Failure, key: string | undefined) => void): void {
@@ -212,19 +243,21 @@ export class ClusterKeyspace implements NodePart {
 
   /** Answers another node. */
   answer(kind: number, payload: string, reply: (answer: string) => void): void {
-    if (kind === Query.Scan) {
+    if (kind === Query.Scan || kind === Query.ScanAnyway) {
       const question = numbers(payload);
       if (question.length !== 5) return reply('');
       const [db, slot, hash, end, count] = question;
       const slots = Array.from({ length: Math.min(end, SLOTS) - slot }, (_, i) => slot + i);
-      if (!this.hasAll(slots)) return reply(MOVED);
+      const objection = this.objection(slots, kind === Query.ScanAnyway);
+      if (objection !== null) return reply(objection);
       this.scanHere(db, slot, hash, end, count, (failure, keys, next) => {
         reply(failure === null ? JSON.stringify([next, keys]) : '');
       });
-    } else if (kind === Query.Size) {
+    } else if (kind === Query.Size || kind === Query.SizeAnyway) {
       const [db, ...slots] = numbers(payload);
       if (db === undefined) return reply('');
-      if (!this.hasAll(slots)) return reply(MOVED);
+      const objection = this.objection(slots, kind === Query.SizeAnyway);
+      if (objection !== null) return reply(objection);
       this.sizeHere(db, slots, (keys) => reply(JSON.stringify(keys)));
     } else if (kind === Query.Clock) {
       reply(JSON.stringify(this.hlc.next(this.clock.now(), 0)));
@@ -328,9 +361,18 @@ export class ClusterKeyspace implements NodePart {
     if (!this.node.forwarder.hold({ slot: null, deadline, again, giveUp })) giveUp();
   }
 
-  /** Another node takes this one for a replica that has all of these slots; that may be no longer so, or not yet. */
-  private hasAll(slots: readonly number[]): boolean {
-    return this.node.ready && slots.every((slot) => slot < SLOTS && this.node.topology.isSource(slot));
+  /**
+   * Another node takes this one for a replica that has all of these slots; that may be no longer so, or not yet. Null: it is, or it
+   * answers `anyway`.
+   */
+  private objection(slots: readonly number[], anyway: boolean): string | null {
+    const { node } = this;
+    if (!node.ready || slots.some((slot) => slot >= SLOTS || !isPlaced(node.topology, slot))) return MOVED;
+    return anyway || slots.every((slot) => node.topology.isSource(slot)) ? null : FILLING;
+  }
+
+  private isFilling(peer: number): boolean {
+    return this.node.topology.filling[peer] === 1;
   }
 
   private scanHere(
@@ -372,11 +414,17 @@ export class ClusterKeyspace implements NodePart {
 
 /** The answer of a node that has not all of the slots asked for: it knows another ring. */
 const MOVED = 'moved';
+/** The answer of a node whose disk is new, while another replica that has more is up. */
+const FILLING = 'filling';
 const UNCOUNTED = 'NOQUORUM a replica did not answer; the keys could not be counted';
 const NOTHING_FLUSHED =
   "NOQUORUM a node's clock is further ahead of ours than max-clock-drift; nothing was flushed";
 const TOO_FAR_AHEAD =
   "NOQUORUM a node's clock is further ahead of ours than max-clock-drift; others may have been flushed";
+
+function isPlaced(topology: Topology, slot: number): boolean {
+  return topology.sources(slot).includes(topology.self);
+}
 
 function unreachable(slot: number): string {
   return `NOQUORUM no replica of slot ${slot} is reachable; nothing was read`;

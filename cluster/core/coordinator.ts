@@ -266,7 +266,7 @@ export class Coordinator {
     for (let i = 0; i < operation.count; i++) {
       const { slot } = operation.places[i];
       const needed = topology.needed(slot, operation.readLevel, byDefault);
-      if (needed === 1 && topology.isHome[slot] === 1) this.fetchLocal(operation, i);
+      if (needed === 1 && topology.answersAlone(slot)) this.fetchLocal(operation, i);
       else this.fetchQuorum(operation, i, needed, topology);
     }
   }

@@ -9,6 +9,8 @@ export interface MemberFacts {
   readonly rack: string;
   /** How far it is with what the present change of the ring asks of it. */
   readonly ring?: RingProgress;
+  /** Its disk is new, and has yet to get what is the member's. */
+  readonly filling?: boolean;
 }
 
 /** A member's part in a change of the ring. */

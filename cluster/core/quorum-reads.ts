@@ -99,7 +99,8 @@ export class QuorumReads implements ReadEffects {
     const { standIns, standsFor, reachable } = topology.setOf(slot);
     const liveHomes = reachable - standIns.length;
     // The copy of a stand-in is in part: it is an answer only where home replicas are too few.
-    const own = ownIsNeeded || topology.isHome[slot] === 1 || (standsFor !== -1 && liveHomes < needed);
+    const isAnswer = needed === 1 ? topology.answersAlone(slot) : topology.isHome[slot] === 1;
+    const own = ownIsNeeded || isAnswer || (standsFor !== -1 && liveHomes < needed);
     const entry = own ? this.store.pin(db, slot, key) : undefined;
     const { self } = topology;
     const size = topology.sizeOf(slot);
@@ -131,6 +132,7 @@ export class QuorumReads implements ReadEffects {
       if (member !== self && topology.alive[member] === 1) candidates.push(member);
     const homes = candidates.length;
     if (this.latency.anyLate) this.lateLast(candidates);
+    if (topology.anyFilling) candidates.sort((a, b) => topology.filling[a] - topology.filling[b]);
     for (const { member } of standIns) if (member !== self) candidates.push(member);
     read.start(candidates, homes);
   }

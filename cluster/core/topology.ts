@@ -64,6 +64,8 @@ export class Topology {
   /** There is no other node. */
   readonly alone: boolean;
   readonly alive: Uint8Array;
+  /** By number: 1 for members whose disk is new, and has yet to get what is theirs: see `filling.ts`. */
+  readonly filling: Uint8Array;
   /**
    * Goes up whenever a member comes or goes, and with every state of the ring. What this node knew to be the newest before, it must verify
    * again: somebody else may have coordinated in between.
@@ -101,6 +103,8 @@ export class Topology {
     this.peers = [...members.keys()].filter((member) => member !== self && this.inRing[member] === 1);
     this.alone = this.peers.length === 0;
     this.alive = new Uint8Array(members.length);
+    this.filling = new Uint8Array(members.length);
+    if (before !== undefined) this.filling.set(before.filling);
     if (before !== undefined)
       this.alive.set(before.alive.map((alive, member) => alive & this.inRing[member]));
     if (before !== undefined) this.trustEpoch = before.trustEpoch + 1;
@@ -208,14 +212,31 @@ export class Topology {
     return side.lists[side.listOf[slot]].homes;
   }
 
-  /** Who has all of the slot, as far as any replica has: a home that is only becoming one has not. NOBODY when all are down. */
+  /**
+   * Who has all of the slot, as far as any live replica has: a home that is only becoming one has not, nor one that is filling. NOBODY when
+   * all are down.
+   */
   firstLiveSource(slot: number): number {
-    return this.firstLiveOf(this.sources(slot));
+    const sources = this.sources(slot);
+    return sources.find((member) => this.isFull(member)) ?? this.firstLiveOf(sources);
   }
 
-  /** Whether this node has all of the slot, as far as any replica has. */
+  /** Whether this node has all of the slot, as far as any live replica has. */
   isSource(slot: number): boolean {
-    return this.sources(slot).includes(this.self);
+    return this.sources(slot).includes(this.self) && !this.lacksOf(this.sources(slot));
+  }
+
+  /** Whether this node may answer a read of one replica by itself: not while it is filling and another has more. */
+  answersAlone(slot: number): boolean {
+    return this.isHome[slot] === 1 && !this.lacksOf(this.homes(slot));
+  }
+
+  private lacksOf(members: Uint16Array): boolean {
+    return this.filling[this.self] === 1 && members.some((member) => this.isFull(member));
+  }
+
+  private isFull(member: number): boolean {
+    return this.alive[member] === 1 && this.filling[member] === 0;
   }
 
   /** Who takes the slot's writes now. The same object for slots that have the same, until somebody comes or goes. */
@@ -234,6 +255,15 @@ export class Topology {
     this.alive[member] = alive ? 1 : 0;
     this.trustEpoch++;
     this.refresh();
+  }
+
+  setFilling(member: number, filling: boolean): void {
+    this.filling[member] = filling ? 1 : 0;
+  }
+
+  /** Mostly there is none. */
+  get anyFilling(): boolean {
+    return this.filling.includes(1);
   }
 
   liveHomes(slot: number): number {

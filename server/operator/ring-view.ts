@@ -9,6 +9,8 @@ export interface MemberRow {
   readonly weight: string;
   /** `up`, `suspect` or `down`, as the node sees it that was asked. */
   readonly state: string;
+  /** Its disk is new, and has yet to get what is the node's. */
+  readonly filling: boolean;
   readonly role: string;
   readonly slots: number;
   /** Of all copies of slots. */
@@ -71,6 +73,7 @@ function memberRow(reply: Reply): MemberRow {
     rack: text('rack'),
     weight: text('weight'),
     state: text('state'),
+    filling: number('filling') === 1,
     role: text('role'),
     slots: number('slots'),
     percent: text('percent'),

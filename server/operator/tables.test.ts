@@ -9,6 +9,7 @@ const ROW: MemberRow = {
   rack: 'r1',
   weight: '1',
   state: 'up',
+  filling: false,
   role: 'member',
   slots: 16384,
   percent: '50.0',
@@ -72,6 +73,11 @@ describe('ringkv status', () => {
       'node      clients  bus  rack  state       part     share       keys    disk',
       'cafe0123  a:1      a:2  r1    up (asked)  member  50.0 %  1,234,567  5.0 MB',
     ]);
+  });
+
+  it('says whose disk has yet to get what is the node\'s', () => {
+    const text = statusText({ ...STABLE, members: [{ ...ROW, filling: true }] });
+    expect(text).toContain('  up, filling (asked)  member');
   });
 
   it('of a ring that changes', () => {

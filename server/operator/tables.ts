@@ -13,7 +13,7 @@ export function statusText(view: RingView): string {
     one.address,
     one.bus,
     one.rack,
-    one.self ? `${one.state} (asked)` : one.state,
+    stateOf(one),
     one.role,
     `${one.percent} %`,
     count(one.keys),
@@ -26,6 +26,10 @@ export function statusText(view: RingView): string {
     '',
     ...columns(head, rows),
   ].join('\n');
+}
+
+function stateOf({ state, filling, self }: MemberRow): string {
+  return `${state}${filling ? ', filling' : ''}${self ? ' (asked)' : ''}`;
 }
 
 /** `ringkv ring`: who owns how much, and what each node has still to do. */

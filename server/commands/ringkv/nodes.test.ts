@@ -24,7 +24,7 @@ describe('KV.NODES', () => {
   const nodes = (): string[] => {
     const reply = desk.run(desk.connect(), 'kv.nodes');
     return reply
-      .split(/\*20\r\n/)
+      .split(/\*22\r\n/)
       .slice(1)
       .map((member) => member.replace(/\$\d+\r\n/g, '').replace(/\r\n:?/g, ' '));
   };
@@ -33,17 +33,17 @@ describe('KV.NODES', () => {
     expect(desk.run(desk.connect(), 'kv.nodes')).toBe('-CLUSTERDOWN The cluster is forming\r\n');
   });
 
-  it('tells the state of each member, how sure it is, and whose clock is wrong', () => {
+  it('tells the state of each member, how sure it is, whose clock is wrong, and whose disk is filling', () => {
     desk.topology = new Topology(MEMBERS, 0, 3, 8);
     desk.views = [
       UP,
       { ...UP, state: 'suspect', phi: 9.876, clockOffBy: -612 },
-      { ...UP, state: 'down', phi: 999, facts: { id: 'new', address: 'moved:1', rack: 's' } },
+      { ...UP, state: 'down', phi: 999, facts: { id: 'new', address: 'moved:1', rack: 's', filling: true } },
     ];
     expect(nodes()).toEqual([
-      `id ${'a'.repeat(32)} address a:1 bus a:2 rack r state up phi 0.00 generation 7 version 3 clock ok self 1 `,
-      `id ${'b'.repeat(32)} address b:1 bus b:2 rack r state suspect phi 9.88 generation 7 version 3 clock off by -612 ms self 0 `,
-      'id new address moved:1 bus c:2 rack s state down phi 999.00 generation 7 version 3 clock ok self 0 ',
+      `id ${'a'.repeat(32)} address a:1 bus a:2 rack r state up phi 0.00 generation 7 version 3 clock ok filling 0 self 1 `,
+      `id ${'b'.repeat(32)} address b:1 bus b:2 rack r state suspect phi 9.88 generation 7 version 3 clock off by -612 ms filling 0 self 0 `,
+      'id new address moved:1 bus c:2 rack s state down phi 999.00 generation 7 version 3 clock ok filling 1 self 0 ',
     ]);
   });
 });

@@ -1,4 +1,4 @@
-import type { MemberView } from '../../../cluster/core/member-view.js';
+import type { MemberFacts, MemberView } from '../../../cluster/core/member-view.js';
 import { slotOf } from '../../../cluster/core/slot.js';
 import type { Member } from '../../../cluster/core/topology.js';
 import type { ReplyWriter } from '../../resp/reply.js';
@@ -9,7 +9,8 @@ const FORMING = 'CLUSTERDOWN The cluster is forming';
 
 /**
  * `KV.NODES` -> a map per member as this node sees it: who and where it is, its state and how sure that is (`phi`), the generation and
- * version of what is known of it, and its clock: `ok`, or `off by -612 ms`, when others, or this node, are kept apart by it.
+ * version of what is known of it, its clock: `ok`, or `off by -612 ms`, when others, or this node, are kept apart by it; and whether it is
+ * `filling`: its disk is new, and has yet to get what is its own.
  */
 const nodes: ServerCommandSpec = {
   name: 'kv.nodes',
@@ -32,9 +33,13 @@ const nodes: ServerCommandSpec = {
 };
 
 function writeMember(reply: ReplyWriter, member: Member, view: MemberView, self: boolean): void {
-  const facts = view.facts ?? { id: member.nodeId, address: member.clientAddress, rack: member.rack };
+  const facts: MemberFacts = view.facts ?? {
+    id: member.nodeId,
+    address: member.clientAddress,
+    rack: member.rack,
+  };
   const clock = view.clockOffBy === 0 ? 'ok' : `off by ${view.clockOffBy} ms`;
-  reply.map(10);
+  reply.map(11);
   for (const text of ['id', facts.id, 'address', facts.address, 'bus', member.busAddress]) reply.bulk(text);
   for (const text of ['rack', facts.rack, 'state', view.state, 'phi', view.phi.toFixed(2)]) reply.bulk(text);
   reply.bulk('generation');
@@ -42,6 +47,8 @@ function writeMember(reply: ReplyWriter, member: Member, view: MemberView, self:
   reply.bulk('version');
   reply.integer(view.version);
   for (const text of ['clock', clock]) reply.bulk(text);
+  reply.bulk('filling');
+  reply.integer(facts.filling === true ? 1 : 0);
   reply.bulk('self');
   reply.integer(self ? 1 : 0);
 }

@@ -108,6 +108,7 @@ function writeMember(
     rack,
     weight: String(weight),
     state: view.state,
+    filling: view.facts?.filling === true ? 1 : 0,
     role,
     self: number === topology.self ? 1 : 0,
     slots,
