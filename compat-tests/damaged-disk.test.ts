@@ -26,6 +26,11 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   }
 }
 
+/** All have their memory: who starts again without is not asked at ONE before it was compared with the others. */
+async function allAreFull(connection: RespConnection): Promise<void> {
+  await until(async () => !(await connection.command('KV.NODES')).includes('filling\r\n:1'));
+}
+
 async function stopped(node: RingNode): Promise<void> {
   expect(await node.process.stop()).toBe(0);
 }
@@ -36,6 +41,7 @@ describe('records that are damaged on one node of three', () => {
     const [first, , third] = cluster.nodes;
     const writer = await first.connect();
     await writer.pipeline(KEYS.map((key) => ['SET', key, key]));
+    await allAreFull(writer);
     await stopped(third);
     const damaged = await damageRecords(third.dir, ({ key }) => Number(key.slice(4)) % 4 === 0);
     expect(damaged).toHaveLength(100);
@@ -108,6 +114,7 @@ describe('a table of the database that is damaged', () => {
     const [first, , third] = cluster.nodes;
     const writer = await first.connect();
     await writer.pipeline(KEYS.map((key) => ['SET', key, key.repeat(20)]));
+    await allAreFull(writer);
     await stopped(third);
     await emptyLog(third.dir);
     const flipped = damageFiles(third.dir, /\.sst$/, (bytes) => {
@@ -244,6 +251,7 @@ describe('a database that does not open', () => {
     const [first, , third] = cluster.nodes;
     const writer = await first.connect();
     await writer.pipeline(KEYS.map((key) => ['SET', key, key.repeat(20)]));
+    await allAreFull(writer);
     await stopped(third);
     await emptyLog(third.dir);
     damageFiles(third.dir, /\.sst$/, (bytes) => {

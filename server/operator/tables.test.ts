@@ -75,7 +75,7 @@ describe('ringkv status', () => {
     ]);
   });
 
-  it('says whose disk has yet to get what is the node\'s', () => {
+  it("says whose disk has yet to get what is the node's", () => {
     const text = statusText({ ...STABLE, members: [{ ...ROW, filling: true }] });
     expect(text).toContain('  up, filling (asked)  member');
   });
