@@ -13,14 +13,12 @@ const LONGEST_STAY = 20;
 export class Caller {
   private client: RespClient | null = null;
   private staysFor = 0;
-  /** Of the connection there is: what belongs to a connection is gone when this has changed. */
-  connection = 0;
 
   /** `serial`: everything on its connections is asked for at SERIAL. */
   constructor(
     private readonly ports: readonly number[],
     private readonly random: Seeded,
-    private readonly serial: boolean,
+    readonly serial: boolean,
   ) {}
 
   /** Before something new: goes to another node if it has been long enough with this one. */
@@ -33,7 +31,6 @@ export class Caller {
     while (this.client === null || this.client.closed) {
       try {
         this.client = await RespClient.open(HOST, this.ports[this.random.below(this.ports.length)]);
-        this.connection++;
         this.staysFor = this.random.below(LONGEST_STAY);
         if (this.serial) await this.send(['KV.CONSISTENCY', 'READ', 'SERIAL', 'WRITE', 'SERIAL']);
       } catch (error) {

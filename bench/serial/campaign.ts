@@ -20,16 +20,16 @@ const LOCK_MS = 2000;
 interface Ground {
   readonly name: string;
   readonly clients: number;
-  /** Whether their connections are at SERIAL; others say it with each command. */
-  readonly serial: boolean;
+  /** Of how many of them the connections are at SERIAL; others say it where they need it. */
+  readonly serial: number;
   make(name: string): SharedObject;
 }
 
 const GROUNDS: readonly Ground[] = [
-  { name: 'register:a', clients: 5, serial: false, make: (name) => new SharedRegister(name) },
-  { name: 'register:b', clients: 3, serial: false, make: (name) => new SharedRegister(name) },
-  { name: 'counter', clients: 4, serial: false, make: (name) => new SharedCounter(name) },
-  { name: 'bank', clients: 4, serial: true, make: (name) => new SharedBank(name) },
+  { name: 'register:a', clients: 5, serial: 0, make: (name) => new SharedRegister(name) },
+  { name: 'register:b', clients: 3, serial: 0, make: (name) => new SharedRegister(name) },
+  { name: 'counter', clients: 4, serial: 0, make: (name) => new SharedCounter(name) },
+  { name: 'bank', clients: 4, serial: 2, make: (name) => new SharedBank(name) },
 ];
 const LOCK_CLIENTS = 4;
 
@@ -64,7 +64,7 @@ export class Campaign {
   /** Resolves after `finish`; rejects when a reply is not one that can be. */
   run(): Promise<unknown> {
     const grounds = GROUNDS.map((ground) => this.play(ground));
-    const fighters = this.actors('lock', LOCK_CLIENTS, false).map((actor) => this.lock.fight(actor));
+    const fighters = this.actors('lock', LOCK_CLIENTS, 0).map((actor) => this.lock.fight(actor));
     this.clients = Promise.all([...grounds, ...fighters]);
     return this.clients;
   }
@@ -109,10 +109,10 @@ export class Campaign {
     await Promise.all(this.actors(name, clients, serial).map(work));
   }
 
-  private actors(name: string, count: number, serial: boolean): Actor[] {
+  private actors(name: string, count: number, serial: number): Actor[] {
     return Array.from({ length: count }, (_, i) => {
       const random = seeded(this.random.below(2 ** 31));
-      const caller = new Caller(this.ports, random, serial);
+      const caller = new Caller(this.ports, random, i < serial);
       this.callers.push(caller);
       const unique = (): string => `${name}:${i}:${++this.written}`;
       return { name: `${name}:${i}`, caller, random, tally: this.tally, unique };
