@@ -1,4 +1,4 @@
-import { FAULTS, RING_CHANGES, RING_STEP_FAULTS, ROUND_FAULTS } from './faults/all.js';
+import { FAULTS, RACK_FAULTS, RING_CHANGES, RING_STEP_FAULTS, ROUND_FAULTS } from './faults/all.js';
 import type { Fault } from './faults/fault.js';
 import type { SimWorld } from './sim-world.js';
 
@@ -20,7 +20,7 @@ export class SimChaos {
     private readonly troubles: Troubles,
   ) {
     this.faults = troubles.faults.map((name) => {
-      const fault = [FAULTS, ROUND_FAULTS, RING_CHANGES, RING_STEP_FAULTS]
+      const fault = [FAULTS, ROUND_FAULTS, RING_CHANGES, RING_STEP_FAULTS, RACK_FAULTS]
         .map((faults) => faults.get(name))
         .find((one) => one !== undefined);
       if (fault === undefined) throw new Error(`there is no fault called ${name}`);

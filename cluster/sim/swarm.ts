@@ -1,5 +1,5 @@
 import { ALL, DEFAULT, type Level, QUORUM } from '../core/levels.js';
-import { FAULTS, RING_CHANGES, RING_STEP_FAULTS, ROUND_FAULTS } from './faults/all.js';
+import { FAULTS, RACK_FAULTS, RING_CHANGES, RING_STEP_FAULTS, ROUND_FAULTS } from './faults/all.js';
 import { type Mix, USUAL_MIX } from './sim-client.js';
 import type { SimSettings } from './sim-life.js';
 import { SimRandom } from './sim-random.js';
@@ -43,16 +43,16 @@ function withRingChanges(plan: Plan, random: SimRandom): Plan {
   const steps = [...RING_STEP_FAULTS.keys()].filter(() => random.chance(FAULT_CHANCE));
   const usual = random.chance(0.25) ? [] : [...faults, ...steps];
   const first = random.pick([...RING_CHANGES.keys()]);
+  const everyMs = between(random, 1500, 10_000);
+  const racks = random.pick([0, 0, 2, 3]);
+  const lost = racks === 0 ? [] : [...RACK_FAULTS.keys()].filter(() => random.chance(0.5));
   return {
     ...plan,
-    troubles: {
-      faults: [...usual, ...new Set([first, ...changes])],
-      everyMs: between(random, 1500, 10_000),
-    },
+    troubles: { faults: [...usual, ...new Set([first, ...changes]), ...lost], everyMs },
     // With two voters nothing is decided without one that is dead.
     elastic: {
       leastMembers: Math.max(LEAST_VOTERS, Math.min(plan.nodes, plan.settings?.replicas ?? 0)),
-      racks: random.pick([0, 0, 2, 3]),
+      racks,
     },
   };
 }
