@@ -22,6 +22,7 @@ interface Options {
   readonly serial?: true;
   readonly contexts?: true;
   readonly elastic?: true;
+  readonly walks?: true;
   readonly key?: string;
   readonly lines: number;
   readonly workers: number;
@@ -44,6 +45,7 @@ const options = new Command('simulate')
   .option('--serial', 'clients that compare and swap, and count and pay at SERIAL: judged to be linearizable')
   .option('--contexts', 'clients that put and delete with the context of what they have read')
   .option('--elastic', 'nodes join, leave, are replaced and removed, at the worst moments')
+  .option('--walks', 'clients that walk the whole keyspace, and miss nothing that was there all the time')
   .option('--key <key>', 'with --seed: the key whose timeline is shown')
   .option('--lines <n>', 'lines of a timeline, at most', whole, 80)
   .option('--workers <n>', 'processes', whole, availableParallelism())
@@ -107,7 +109,7 @@ async function huntMutants({ workers, mutant }: Options): Promise<number> {
 }
 
 function* jobs(seeds: Iterable<number>): Generator<RunOptions> {
-  const { nodes, minutes, strict, sloppy, serial, contexts, key, lines, elastic } = options;
+  const { nodes, minutes, strict, sloppy, serial, contexts, key, lines, elastic, walks } = options;
   for (const seed of seeds) {
     const twice = seed % TWICE_EVERY === 0;
     yield {
@@ -120,14 +122,15 @@ function* jobs(seeds: Iterable<number>): Generator<RunOptions> {
       serial,
       contexts,
       elastic,
+      walks,
       sloppy: strict ? false : sloppy,
     };
   }
 }
 
 function failure({ seed, violations, timeline }: SeedResult): string {
-  const { nodes, minutes, strict, sloppy, serial, contexts, elastic } = options;
-  const said = { strict, sloppy, serial, contexts, elastic };
+  const { nodes, minutes, strict, sloppy, serial, contexts, elastic, walks } = options;
+  const said = { strict, sloppy, serial, contexts, elastic, walks };
   const modes = Object.entries(said).filter(([, is]) => is === true);
   const mode = modes.map(([name]) => ` --${name}`).join('');
   return [

@@ -10,7 +10,7 @@ import type { Answer } from './linearizability/history.js';
 import { type Step, takeStep } from './linearizability/step.js';
 import { contextOf, dotOf, NOTHING_SEEN, type Sight, sightOf } from './sight.js';
 
-/** What a client may ask for. `flush` and `scan` are about the whole keyspace, the others about their keys. */
+/** What a client may ask for. `flush`, `scan` and `size` are about the whole keyspace, the others about their keys. */
 export type RequestKind =
   | 'get'
   | 'set'
@@ -22,7 +22,8 @@ export type RequestKind =
   | 'keep'
   | 'step'
   | 'flush'
-  | 'scan';
+  | 'scan'
+  | 'size';
 
 /** What a simulated client asks for; as JSON it goes to the coordinator. */
 export interface Request {
@@ -55,6 +56,10 @@ export interface Outcome {
   readonly sights: readonly Sight[];
   /** What a scan found. */
   readonly scanned?: readonly string[];
+  /** Where the scan goes on; 0: it is over. */
+  readonly next?: number;
+  /** How many keys there are. */
+  readonly size?: number;
   /** The keys a step changed, beside `dots`: it may leave some of its keys alone. */
   readonly changed?: readonly string[];
   /** What came of a step. */

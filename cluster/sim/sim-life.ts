@@ -228,6 +228,7 @@ export class SimLife {
     const { node } = this;
     if (!node.ready) return done(failed('CLUSTERDOWN'));
     if (request.kind === 'flush') return this.flush(done);
+    if (request.kind === 'size') return this.size(done);
     if (request.kind === 'scan') return this.scan(request.cursor ?? 0, SCAN_STEPS, [], done);
     const refusal = node.refusal(this.parts.clock.elapsed());
     if (refusal !== null) return done(failed(refusal));
@@ -249,6 +250,10 @@ export class SimLife {
     this.assembly.keyspace.flush(0, (failure) => done({ failure, dots: [], sights: [] }));
   }
 
+  private size(done: (outcome: Outcome) => void): void {
+    this.assembly.keyspace.size(0, (failure, size) => done({ failure, dots: [], sights: [], size }));
+  }
+
   /** Walks a part of the keyspace: all of it is thousands of steps. */
   private scan(
     cursor: number,
@@ -259,7 +264,7 @@ export class SimLife {
     this.assembly.keyspace.scan(0, cursor, SCAN_COUNT, (failure, next, items) => {
       const keys = [...found, ...items.map(({ key }) => key)];
       if (failure !== null) done(failed(failure));
-      else if (next === 0 || steps === 1) done({ failure: null, dots: [], sights: [], scanned: keys });
+      else if (next === 0 || steps === 1) done({ failure: null, dots: [], sights: [], scanned: keys, next });
       else this.scan(next, steps - 1, keys, done);
     });
   }

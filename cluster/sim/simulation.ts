@@ -6,6 +6,7 @@ import { SimChaos, type Troubles } from './sim-chaos.js';
 import { type Mix, SimClient, USUAL_MIX } from './sim-client.js';
 import { type SimSettings, USUAL } from './sim-life.js';
 import { SimWorld } from './sim-world.js';
+import { WalkClient, type WalkHabits } from './walk-client.js';
 
 export interface Plan {
   readonly seed: number | string;
@@ -27,6 +28,8 @@ export interface Plan {
   readonly popularity?: number;
   /** Clients whose steps have to be linearizable, beside the others. */
   readonly serial?: SerialPlan;
+  /** Clients that walk the whole keyspace, beside the others. */
+  readonly walks?: WalkHabits & { readonly clients: number };
   /** The ring may have so few members while slots move about, and the machines stand in so many racks. */
   readonly elastic?: { readonly leastMembers: number; readonly racks: number };
   /** The key whose timeline is kept. */
@@ -46,6 +49,8 @@ export interface Report {
   readonly reads: number;
   /** Steps that were taken at `SERIAL`. */
   readonly steps: number;
+  /** Keys that walks of the keyspace had to find, and did. */
+  readonly walked: number;
   readonly failed: number;
   /** By what was asked and the error. */
   readonly failures: ReadonlyMap<string, number>;
@@ -77,7 +82,8 @@ export function simulate(plan: Plan): Report {
   world.form();
   const serial = plan.serial && new SerialWorkload(world, plan.serial, stepsPromised(plan, troubles));
   const clients = makeClients(world, plan, troubles, serial?.mixedKeys);
-  const busy: readonly BusyClient[] = [...clients, ...(serial?.clients ?? [])];
+  const walkers = makeWalkers(world, plan);
+  const busy: readonly BusyClient[] = [...clients, ...(serial?.clients ?? []), ...walkers];
   const chaos = new SimChaos(world, troubles);
   for (let round = 0; round < rounds; round++) {
     for (const client of busy) client.start();
@@ -97,7 +103,14 @@ export function simulate(plan: Plan): Report {
   }
   if (world.whole) checkCounters(world, clients);
   serial?.judge();
-  return reportOf(world, busy, serial?.steps ?? 0);
+  const walked = walkers.reduce((sum, { looked }) => sum + looked, 0);
+  return reportOf(world, busy, serial?.steps ?? 0, walked);
+}
+
+function makeWalkers(world: SimWorld, { walks }: Plan): WalkClient[] {
+  if (walks === undefined) return [];
+  const planted = new Map<string, number>();
+  return Array.from({ length: walks.clients }, (_, i) => new WalkClient(world, `w${i}`, walks, planted));
 }
 
 /** Fewer machines may forget than an acknowledged write has copies. */
@@ -193,7 +206,7 @@ function runAndSample(world: SimWorld, ms: number): void {
   }
 }
 
-function reportOf(world: SimWorld, clients: readonly BusyClient[], steps: number): Report {
+function reportOf(world: SimWorld, clients: readonly BusyClient[], steps: number, walked: number): Report {
   const failures = new Map<string, number>();
   for (const client of clients)
     for (const [what, times] of client.failures) failures.set(what, (failures.get(what) ?? 0) + times);
@@ -205,6 +218,7 @@ function reportOf(world: SimWorld, clients: readonly BusyClient[], steps: number
     acknowledged: checker.acknowledged,
     reads: checker.reads,
     steps,
+    walked,
     failed: [...failures.values()].reduce((sum, times) => sum + times, 0),
     failures,
   };

@@ -18,12 +18,16 @@ export interface SwarmOptions {
   readonly contexts?: boolean;
   /** Nodes join, leave, are replaced and removed. */
   readonly elastic?: boolean;
+  /** Clients that walk the whole keyspace, of what is promised to them: see `withWalks`. */
+  readonly walks?: boolean;
 }
 
 const FAULT_CHANCE = 0.4;
 const CHANGE_CHANCE = 0.6;
 const LEAST_VOTERS = 3;
 const HOUR_MS = 3_600_000;
+/** By which a replica lacks what it has confirmed. */
+const UNWALKED = new Set(['rotten disk', 'misreading disk', 'lost disk', 'backup restored']);
 
 /**
  * The plan of a seed: each has some of the faults, some of the commands, settings of its own (Groce et al., "Swarm Testing", 2012:
@@ -33,7 +37,28 @@ export function swarmPlan(options: SwarmOptions): Plan {
   let plan = plainPlan(options);
   if (options.contexts === true) plan = withContexts(plan, new SimRandom(`contexts ${options.seed}`));
   if (options.serial === true) plan = withSteps(plan, new SimRandom(`serial ${options.seed}`));
-  return options.elastic === true ? withRingChanges(plan, new SimRandom(`elastic ${options.seed}`)) : plan;
+  if (options.elastic === true) plan = withRingChanges(plan, new SimRandom(`elastic ${options.seed}`));
+  return options.walks === true ? withWalks(plan, new SimRandom(`walks ${options.seed}`)) : plan;
+}
+
+/**
+ * A step of a walk asks one replica. So a walk finds what all home replicas have confirmed, whoever is down or cut off, as long as no disk
+ * forgets or misreads what it has confirmed. While slots move, a node that is cut off answers by the ring it knows: then nothing is promised
+ * of what was written since, and the seed has nothing worse than changes of the ring.
+ */
+function withWalks(plan: Plan, random: SimRandom): Plan {
+  const { faults, everyMs } = plan.troubles!;
+  const harmless = faults.filter((name) =>
+    plan.elastic === undefined ? !UNWALKED.has(name) : RING_CHANGES.has(name),
+  );
+  return {
+    ...plan,
+    troubles: { faults: harmless, everyMs },
+    // A stand-in confirms in the place of a home, a log that is not synced is lost with the power; a flush voids whatever is there.
+    settings: { ...plan.settings, sloppy: false, syncMode: 'always' },
+    mix: { ...plan.mix, flush: 0 },
+    walks: { clients: 2 + random.below(4), thinkMs: between(random, 5, 50), level: ALL },
+  };
 }
 
 /** A seed in four has nothing worse than changes of the ring: then all that goes wrong is theirs. */

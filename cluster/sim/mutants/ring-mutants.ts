@@ -58,6 +58,21 @@ function mutant(
 /** Mistakes in the rules by which slots move, and the ring is changed. */
 export const ringMutants: readonly Mutant[] = [
   mutant(
+    'gaining homes answer walks',
+    'a home that is only becoming one answers SCAN by itself',
+    CHANGES,
+    () =>
+      replace(
+        Topology.prototype,
+        'isSource',
+        () =>
+          function (this: Topology, slot: number) {
+            return this.keeps[slot] === 1;
+          },
+      ),
+    { walks: { clients: 4, thinkMs: 20, level: ALL } },
+  ),
+  mutant(
     'new homes not written to',
     'while slots move, writes go to the old homes alone, whose quorum is enough',
     CHANGES,
