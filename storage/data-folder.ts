@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type FolderLife, folderLives } from './folder-lives.js';
 
 /** The layout of data folders this program reads and writes. */
 const FORMAT = 1;
@@ -10,14 +11,10 @@ const DATABASE = 'db';
 /** The largest incarnation a writer id can carry. */
 const MAX_INCARNATION = 0xffff;
 
-interface Identity {
+interface Identity extends FolderLife {
   readonly format: number;
   readonly nodeId: string;
   readonly createdAt: string;
-  readonly incarnation: number;
-  /** Counts the starts. */
-  readonly life: number;
-  readonly cleanShutdown: boolean;
   /** There has been a database: one that is gone must not be taken for a new one. */
   readonly hadDatabase?: boolean;
   /** What was found wrong with the database. */
@@ -90,7 +87,7 @@ async function openLocked(
     );
   }
   const identity: Identity = found
-    ? { ...found, incarnation: nextIncarnation(dir, found), life: found.life + 1, cleanShutdown: false }
+    ? { ...found, ...nextLife(dir, found) }
     : newIdentity(options.nodeId ?? options.randomId());
   await writeIdentity(dir, identity);
   return folderOf(dir, identity, options, unlock);
@@ -135,12 +132,7 @@ function folderOf(
       return { folder: folderOf(dir, fresh, options, unlock), movedTo };
     },
     outlive: (by) => {
-      const { life, incarnation } = identity;
-      identity = {
-        ...identity,
-        life: Math.max(by.life, life),
-        incarnation: Math.max(by.incarnation, incarnation) + 1,
-      };
+      identity = { ...identity, ...folderLives.outlive(identity, by) };
     },
     markClean: () => change({ cleanShutdown: true }),
     close: unlock,
@@ -165,9 +157,9 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-function nextIncarnation(dir: string, found: Identity): number {
-  if (found.cleanShutdown) return found.incarnation;
-  if (found.incarnation < MAX_INCARNATION) return found.incarnation + 1;
+function nextLife(dir: string, found: Identity): FolderLife {
+  const next = folderLives.begin(found);
+  if (next.incarnation <= MAX_INCARNATION) return next;
   throw new Error(
     `the node of ${dir} has stopped uncleanly ${MAX_INCARNATION} times and has no incarnation left: let it rejoin with an empty folder`,
   );

@@ -51,6 +51,8 @@ export class Checker {
   readonly found: Violation[] = [];
   acknowledged = 0;
   reads = 0;
+  /** Reads that had to show what had been acknowledged or read before. */
+  freshReads = 0;
   private flushedBefore = -1;
   private readonly issued = new Map<string, Issued>();
   private readonly versionsOf = new Map<string, Issued[]>();
@@ -160,6 +162,7 @@ export class Checker {
         this.violation(`${key}: read ${dotOf(version)} = ${version.value}, which nobody wrote`, key);
     }
     if (floor === undefined) return;
+    this.freshReads++;
     const left = new Set(sight.siblings.map(dotOf));
     for (const [writer, hlc] of floor) {
       if ((sight.context[writer] ?? 0) >= hlc) continue;

@@ -164,7 +164,7 @@ describe('a machine that was removed', () => {
     world.operator.wants({ what: 'remove', node, returns: true });
     changes(world);
     for (const key of KEYS) set(world, key, 'new');
-    expect(world.runUntil(() => node.starts > 0, 60_000)).toBe(true);
+    expect(world.runUntil(() => node.folder.life > 0, 60_000)).toBe(true);
     expect(world.runUntil(() => !node.running, 60_000)).toBe(true);
     expect(judged(world)).toEqual([]);
     expect(members(world)).not.toContain(node.address);

@@ -197,7 +197,7 @@ it.each([1, 2, 3, 4])(
     for (const node of others) node.crash();
     world.startAll();
     expect(world.runUntil(() => world.whole)).toBe(true);
-    expect(others.map(({ incarnation }) => incarnation)).toEqual([1, 1]);
+    expect(others.map(({ folder }) => folder.incarnation)).toEqual([1, 1]);
   },
 );
 
@@ -271,5 +271,5 @@ it('a node that takes long to stop is started once it has stopped', () => {
   first.stop();
   world.healFaults();
   expect(first.life).toBeDefined();
-  expect(world.runUntil(() => first.starts === 1 && world.whole)).toBe(true);
+  expect(world.runUntil(() => first.folder.life === 1 && world.whole)).toBe(true);
 });

@@ -4,24 +4,28 @@
  */
 export class LossBudget {
   private readonly forgetful = new Set<string>();
+  private isWhole = true;
 
   /** `most` machines. */
   constructor(private most: number) {}
 
-  /** Takes note of one that is about to forget. False: that would be one too many. */
-  take(address: string): boolean {
+  /** Takes note of one that is about to forget, and to go on, unless it is gone for good. False: that would be one too many. */
+  take(address: string, goesOn: boolean): boolean {
     if (!this.forgetful.has(address) && this.forgetful.size >= this.most) return false;
     this.forgetful.add(address);
+    if (goesOn) this.isWhole = false;
     return true;
   }
 
-  get spent(): number {
-    return this.forgetful.size;
+  /** Nobody who answers has forgotten anything. */
+  get whole(): boolean {
+    return this.isWhole;
   }
 
   /** Every replica has everything again. */
   renew(most = this.most): void {
     this.most = most;
     this.forgetful.clear();
+    this.isWhole = true;
   }
 }

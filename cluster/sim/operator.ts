@@ -92,10 +92,11 @@ export class Operator {
     const isUnderWay = ring.phase !== 'stable' && ring.phase !== 'clearing';
     const isStuck = isUnderWay && world.queue.now - this.seenAt > STUCK_MS;
     if (isStuck) return this.ask({ what: 'roll back' });
-    let spare = this.spare(ring);
+    const spare = this.spare(ring);
+    let leaving = 0;
     for (const { wish } of open) {
       // Nobody takes members away before there are enough others.
-      if (wish.what === 'leave' && --spare < 0) continue;
+      if (wish.what === 'leave' && ++leaving > spare) continue;
       if (wish.what !== 'remove' || spare >= 0) this.ask(wish);
     }
   }
@@ -141,9 +142,18 @@ export class Operator {
     asked.life?.changeRing(wish);
   }
 
-  /** A machine that joins, or takes the place of another, asks for it itself. After a change that was taken back it has to begin anew. */
+  /**
+   * A machine that joins, or takes the place of another, asks for it itself. After a change that was taken back it has to begin anew; if those that it
+   * was told of have gone meanwhile, it is told of others.
+   */
   private begin(node: SimNode): void {
     if (node.takenOut && !node.running) node.loseDisk();
+    const { nodes } = this.world;
+    const knowsNobody = !nodes.some(({ address }) => node.setup.seeds.includes(address));
+    if (knowsNobody && node.life?.node.ready !== true) {
+      node.setup = { ...node.setup, seeds: this.world.someMembers() };
+      node.crash();
+    }
     node.start();
   }
 }

@@ -9,6 +9,7 @@ export interface SeedResult {
   readonly simulatedMinutes: number;
   readonly acknowledged: number;
   readonly reads: number;
+  readonly freshReads: number;
   readonly steps: number;
   readonly failures: Readonly<Record<string, number>>;
   readonly struck: Readonly<Record<string, number>>;
@@ -50,6 +51,7 @@ export function runSeed(options: RunOptions): SeedResult {
     simulatedMinutes: report.world.queue.now / 60_000,
     acknowledged: report.acknowledged,
     reads: report.reads,
+    freshReads: report.world.checker.freshReads,
     steps: report.steps,
     failures: Object.fromEntries(report.failures),
     struck: Object.fromEntries(report.world.struck),
@@ -75,6 +77,7 @@ export function broken(seed: number, error: Error): SeedResult {
     simulatedMinutes: 0,
     acknowledged: 0,
     reads: 0,
+    freshReads: 0,
     steps: 0,
     failures: {},
     struck: {},

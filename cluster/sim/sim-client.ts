@@ -16,7 +16,7 @@ export interface ClientOptions {
   readonly thinkMs: number;
   /** Every request has to succeed. */
   readonly reliable: boolean;
-  /** No read may be older than what was acknowledged before it began... */
+  /** While every replica remembers, no read may be older than what was acknowledged before it began... */
   readonly fresh: boolean;
   /** ... nor than what this client has read before, acknowledged or not. */
   readonly monotonic: boolean;
@@ -107,16 +107,16 @@ export class SimClient extends BusyClient {
 
   private answered(
     request: Request,
-    floors: readonly ReadonlyMap<string, number>[],
+    floors: readonly (ReadonlyMap<string, number> | undefined)[],
     { failure, dots, sights, scanned = [] }: Outcome,
   ): void {
-    const { checker } = this.world;
+    const { checker, remembers } = this.world;
     if (failure !== null) return this.failed(request, failure);
     this.counts.succeeded++;
     this.counts.reads += sights.length;
     dots.forEach((dot, i) => void checker.told(request.keys[i], dot));
     sights.forEach((sight, i) => {
-      checker.saw(request.keys[i], sight, floors[i]);
+      checker.saw(request.keys[i], sight, remembers ? floors[i] : undefined);
       this.seen.set(request.keys[i], sight);
       for (const [writer, hlc] of Object.entries(sight.context))
         raise(this.readOf(request.keys[i]), writer, hlc);
@@ -129,9 +129,10 @@ export class SimClient extends BusyClient {
     this.next(this.options.thinkMs);
   }
 
-  private floor(key: string): Map<string, number> {
+  private floor(key: string): Map<string, number> | undefined {
     const { fresh, monotonic } = this.options;
-    const floor = new Map(fresh ? this.world.checker.floor(key) : []);
+    if (!fresh) return undefined;
+    const floor = new Map(this.world.checker.floor(key));
     if (monotonic) for (const [writer, hlc] of this.readOf(key)) raise(floor, writer, hlc);
     return floor;
   }

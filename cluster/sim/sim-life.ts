@@ -30,6 +30,7 @@ const DATABASES = 1;
 const SCAN_COUNT = 50;
 const SCAN_STEPS = 100;
 const REQUESTS_OF_A_LIFE = 1_000_000;
+const QUARANTINE_BYTES = 1 << 20;
 
 export interface SimSettings {
   readonly replicas: number;
@@ -133,7 +134,7 @@ export class SimLife {
         gcGrace: () => settings.gcGraceMs,
         hintThrottle: () => settings.hintThrottle,
         hintWindow: () => settings.hintWindowSeconds,
-        maxQuarantineBytes: () => 1 << 20,
+        maxQuarantineBytes: () => QUARANTINE_BYTES,
         maxHintsBytes: () => settings.maxHintsBytes,
         maxSiblings: () => 64,
         repairInterval: () => settings.repairIntervalSeconds,
@@ -199,7 +200,7 @@ export class SimLife {
     return hlcToMs(this.assembly.hlc.latest);
   }
 
-  /** How much of everything it holds now. What is `kept` may be there when nothing is under way. */
+  /** How much of everything it holds now. */
   gauges(): Readonly<Record<string, number>> {
     const { node, store, hints, repair, damaged, quarantine } = this.assembly;
     return {
@@ -215,6 +216,26 @@ export class SimLife {
       'records kept in the cache': store.cachedRecords,
       'bytes kept in the cache': store.cachedBytes,
       'bytes kept in quarantine': quarantine.bytes,
+    };
+  }
+
+  /** The most there may ever be of some of it: what is in use is bounded by the requests. */
+  get bounds(): Readonly<Record<string, number>> {
+    const { maxRequests } = this.parts.settings;
+    return {
+      'requests under way': maxRequests,
+      'commands forwarded': maxRequests,
+      'bytes kept in quarantine': QUARANTINE_BYTES,
+    };
+  }
+
+  /** What may be there when nothing is under way; of all else, nothing. */
+  get keeps(): Readonly<Record<string, number>> {
+    const { cacheBytes } = this.parts.settings;
+    return {
+      'records kept in the cache': cacheBytes,
+      'bytes kept in the cache': cacheBytes,
+      'bytes kept in quarantine': QUARANTINE_BYTES,
     };
   }
 

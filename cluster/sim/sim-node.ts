@@ -1,4 +1,5 @@
 import type { MemoryDisk } from '../../storage/engine-memory.js';
+import { type FolderLife, folderLives } from '../../storage/folder-lives.js';
 import type { Outlived } from '../core/lives.js';
 import type { Log } from '../environment.js';
 import type { Checker } from './checker.js';
@@ -49,10 +50,11 @@ interface Backup {
   readonly takenAt: number;
   readonly disk: MemoryDisk;
   readonly nodeId: string;
-  readonly incarnation: number;
-  readonly starts: number;
-  readonly clean: boolean;
+  readonly folder: FolderLife;
 }
+
+/** An empty one, before its first start. */
+const NEW_FOLDER: FolderLife = { life: -1, incarnation: 0, cleanShutdown: true };
 
 /** A machine of the cluster: its disk and its clock go on through the lives and deaths of its process. */
 export class SimNode {
@@ -66,14 +68,8 @@ export class SimNode {
   retired = false;
   /** It was told that it is in the ring no longer: that stays so, as long as it has its disk. */
   takenOut = false;
-  /** A restart after an unclean stop takes a new incarnation, as the data folder says; tests may break that. */
-  newIncarnations = true;
-  incarnation = 0;
-  /** Counts the starts, as the data folder does. */
-  starts = -1;
-  private clean = true;
-  /** Its disk has lost versions that it made, as it found out. */
-  private lostSome = false;
+  /** What its data folder says of its lives. */
+  folder = NEW_FOLDER;
   private clock: ProcessClock | undefined;
   private transport: SimTransport | undefined;
   private stopping = false;
@@ -89,7 +85,7 @@ export class SimNode {
     private readonly world: Surroundings,
     readonly address: string,
     public nodeId: string,
-    readonly setup: Setup,
+    public setup: Setup,
   ) {
     this.disk = new SimDisk(world.random);
   }
@@ -106,12 +102,10 @@ export class SimNode {
     if (this.stopping) this.startsAgain = true;
     if (this.running || this.retired) return;
     const { world } = this;
-    if ((!this.clean || this.lostSome) && this.newIncarnations) this.incarnation++;
-    this.lostSome = false;
-    this.starts++;
-    this.clean = false;
+    this.folder = folderLives.begin(this.folder);
+    const { incarnation, life: number } = this.folder;
     if (this.disk.misreads > 0) world.votes.forget(this.nodeId);
-    world.tell(`${this.address} starts, incarnation ${this.incarnation}`);
+    world.tell(`${this.address} starts, incarnation ${incarnation}`);
     const clock = new ProcessClock(
       world.queue,
       () => this.clockOff(),
@@ -134,12 +128,12 @@ export class SimNode {
         clock,
         engine,
         transport,
-        incarnation: this.incarnation,
-        life: this.starts,
+        incarnation,
+        life: number,
         outlived: (by) => this.outlived(by),
         removed: (left) => this.removed(left),
         lostSome: () => {
-          this.lostSome = true;
+          this.folder = folderLives.outlive(this.folder, this.folder);
         },
       },
       (life) => {
@@ -159,10 +153,9 @@ export class SimNode {
   }
 
   /** Others have seen a later life than this disk knows of: it goes on as a later one still. */
-  private outlived({ life, incarnation }: Outlived): void {
+  private outlived(by: Outlived): void {
     this.world.tell(`${this.address} is told that its data folder is old`);
-    this.starts = Math.max(this.starts, life);
-    this.incarnation = Math.max(this.incarnation, incarnation);
+    this.folder = folderLives.outlive(this.folder, by);
     this.restart();
   }
 
@@ -197,7 +190,7 @@ export class SimNode {
       const { startsAgain } = this;
       this.end();
       this.disk.closed();
-      this.clean = clean;
+      this.folder = { ...this.folder, cleanShutdown: clean };
       if (startsAgain) this.start();
     });
   }
@@ -249,8 +242,8 @@ export class SimNode {
 
   /** Copies the data folder as it is now. */
   takeBackup(): void {
-    const { disk, nodeId, incarnation, starts, clean } = this;
-    this.backup = { takenAt: this.world.queue.now, disk: disk.copy(), nodeId, incarnation, starts, clean };
+    const { disk, nodeId, folder } = this;
+    this.backup = { takenAt: this.world.queue.now, disk: disk.copy(), nodeId, folder };
   }
 
   /** How long ago the data folder was copied. */
@@ -260,7 +253,7 @@ export class SimNode {
 
   /** The folder was copied in the very life that goes on: put back, it looks as after any crash, and nobody can tell. */
   get backupOfThisLife(): boolean {
-    return this.backup!.starts === this.starts;
+    return this.backup!.folder.life === this.folder.life;
   }
 
   /** The process is down: the data folder becomes what it was when it was copied. */
@@ -285,9 +278,7 @@ export class SimNode {
     this.takenOut = false;
     this.disksLost++;
     this.nodeId = `${this.nodeId.slice(0, -4)}ee${this.disksLost.toString(16).padStart(2, '0')}`;
-    this.incarnation = 0;
-    this.starts = -1;
-    this.clean = true;
+    this.folder = NEW_FOLDER;
   }
 
   /** A client of this node; `done` comes once, with the loss of the connection at the latest. */

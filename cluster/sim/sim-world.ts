@@ -147,6 +147,13 @@ export class SimWorld {
     return node;
   }
 
+  /** Whom a new machine is told to turn to: addresses. */
+  someMembers(): string[] {
+    const names = this.rings.latest!.current.map(({ name }) => name);
+    const there = names.filter((name) => this.nodes.some(({ address }) => address === name));
+    return [...new Set([this.random.pick(there), this.random.pick(there)])];
+  }
+
   /** The machine is no part of the cluster any more. */
   retire(node: SimNode): void {
     this.tell(`${node.address} is switched off for good`);
@@ -167,12 +174,17 @@ export class SimWorld {
   }
 
   /**
-   * Whether the node may forget what it has said is in its log, or on its `disk`, without more being lost than the product promises
-   * to bear. It is then taken to have done so.
+   * Whether the node may forget what it has said is in its log, or on its `disk`, or be gone for good with its `machine`, without more being
+   * lost than the product promises to bear. It is then taken to have done so.
    */
-  mayForget(node: SimNode, what: 'log' | 'disk' = 'log'): boolean {
+  mayForget(node: SimNode, what: 'log' | 'disk' | 'machine' = 'log'): boolean {
     const logIsSafe = this.settings.syncMode === 'always' || !this.logsMatter;
-    return (what === 'log' && logIsSafe) || this.budget.take(node.address);
+    return (what === 'log' && logIsSafe) || this.budget.take(node.address, what !== 'machine');
+  }
+
+  /** No replica that answers has forgotten anything since all of them had everything. */
+  get remembers(): boolean {
+    return this.budget.whole;
   }
 
   /** Starts every node that does not run. */

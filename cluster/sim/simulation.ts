@@ -56,9 +56,6 @@ export interface Report {
   readonly failures: ReadonlyMap<string, number>;
 }
 
-/** Faults by which a replica forgets what it has confirmed. */
-const FORGETTING = new Set(['rotten disk', 'misreading disk', 'lost disk', 'backup restored']);
-const FORGETTING_LOGS = new Set(['power loss', 'crash of all']);
 const CLOCK_FAULTS_MS = 25_000;
 const LITTLE_MS = 500;
 const SAMPLE_MS = 500;
@@ -121,19 +118,14 @@ function lossesBorne(plan: Plan): number {
 }
 
 /**
- * Whether every read has to show every write acknowledged before it: its replicas and those of the write have one in common, and
- * none of them forgets.
+ * Whether every read has to show every write acknowledged before it, as long as no replica has forgotten anything: it is on as many home
+ * replicas as its level says, and one of them is among those that are read.
  */
-function readsAreFresh(plan: Plan, troubles: Troubles): boolean {
-  const { readQuorum, writeQuorum, n } = replication(plan);
-  return leastOf(plan, readQuorum) + leastOf(plan, writeQuorum) > n && homesRemember(plan, troubles);
-}
-
-/** What was acknowledged is on as many home replicas as its level says, and stays there. */
-function homesRemember(plan: Plan, { faults }: Troubles): boolean {
-  const { sloppy, syncMode } = { ...USUAL, ...plan.settings };
+function readsAreFresh(plan: Plan, { faults }: Troubles): boolean {
+  const { sloppy } = { ...USUAL, ...plan.settings };
   if (sloppy && faults.length > 0) return false;
-  return !faults.some((name) => FORGETTING.has(name) || (FORGETTING_LOGS.has(name) && syncMode !== 'always'));
+  const { readQuorum, writeQuorum, n } = replication(plan);
+  return leastOf(plan, readQuorum) + leastOf(plan, writeQuorum) > n;
 }
 
 /** The fewest replicas that a client of the plan is content with. */

@@ -7,6 +7,7 @@ export class Summary {
   simulatedMinutes = 0;
   private acknowledged = 0;
   private reads = 0;
+  private freshReads = 0;
   private steps = 0;
   private readonly failures = new Map<string, number>();
   private readonly struck = new Map<string, number>();
@@ -18,6 +19,7 @@ export class Summary {
     this.simulatedMinutes += result.simulatedMinutes;
     this.acknowledged += result.acknowledged;
     this.reads += result.reads;
+    this.freshReads += result.freshReads;
     this.steps += result.steps;
     for (const [what, times] of Object.entries(result.failures)) add(this.failures, what, times);
     for (const [what, times] of Object.entries(result.struck)) add(this.struck, what, times);
@@ -33,6 +35,7 @@ export class Summary {
       ['simulated minutes per minute', (this.simulatedMinutes / realMinutes).toFixed(0)],
       ['acknowledged writes', `${this.acknowledged}`],
       ['reads checked', `${this.reads}`],
+      ['of them for being fresh', `${this.freshReads}`],
       ['steps found linearizable', `${this.steps}`],
     ];
     return [

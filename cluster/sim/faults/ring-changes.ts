@@ -29,7 +29,7 @@ export const ringChanges: readonly Fault[] = [
       const node = lose(world);
       if (node === undefined) return false;
       later(world, 0, NEW_MACHINE_MS, () => {
-        const by = world.addNode({ seeds: someMembers(world), replaces: node.address });
+        const by = world.addNode({ seeds: world.someMembers(), replaces: node.address });
         world.operator.wants({ what: 'replace', node, by });
       });
       return true;
@@ -58,7 +58,7 @@ export const ringChanges: readonly Fault[] = [
 function joins(world: SimWorld): boolean {
   if (world.nodes.length >= MOST_MEMBERS) return false;
   const weight = world.random.chance(0.3) ? world.random.pick(WEIGHTS) : 1;
-  const node = world.addNode({ seeds: someMembers(world), weight });
+  const node = world.addNode({ seeds: world.someMembers(), weight });
   world.operator.wants({ what: 'join', node });
   return true;
 }
@@ -74,7 +74,7 @@ function leaves(world: SimWorld): boolean {
 /** A machine that runs is gone for good, as far as that is borne. */
 function lose(world: SimWorld): SimNode | undefined {
   const node = settled(world).find((one) => one.running && canDecideWithout(world, one));
-  if (node === undefined || !world.mayForget(node, 'disk')) return undefined;
+  if (node === undefined || !world.mayForget(node, 'machine')) return undefined;
   node.crash(true);
   world.retire(node);
   return node;
@@ -97,11 +97,4 @@ function settled({ nodes, rings, operator, random }: SimWorld): SimNode[] {
     .map((node) => ({ node, at: random.next() }))
     .sort((a, b) => a.at - b.at)
     .map(({ node }) => node);
-}
-
-/** Whom a new machine is told to turn to. */
-function someMembers(world: SimWorld): string[] {
-  const names = world.rings.latest!.current.map(({ name }) => name);
-  const there = names.filter((name) => world.nodes.some(({ address }) => address === name));
-  return [...new Set([world.random.pick(there), world.random.pick(there)])];
 }

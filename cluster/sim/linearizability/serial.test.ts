@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT, type Level } from '../../core/levels.js';
-import { runSeed } from '../run-seed.js';
 import { type Plan, type Report, simulate } from '../simulation.js';
 import type { SerialPlan } from './serial-workload.js';
 
@@ -80,13 +79,6 @@ describe('steps at SERIAL', () => {
       });
     },
   );
-
-  it.each([1, 2, 3, 4, 5, 6])('seed %i: any faults, any settings', (from) => {
-    for (let seed = from * 3; seed < from * 3 + 3; seed++) {
-      const options = { seed, nodes: 5, minutes: 0.3, lines: 0, twice: false, serial: true };
-      expect(runSeed(options).violations, `seed ${seed}`).toEqual([]);
-    }
-  });
 });
 
 describe('steps without the register (a checker that cannot fail checks nothing)', () => {

@@ -5,6 +5,7 @@ import type { Operation } from '../../core/operation.js';
 import type { CallFailure } from '../../core/peer-calls.js';
 import { QuorumReads } from '../../core/quorum-reads.js';
 import { Replica } from '../../core/replica.js';
+import { ReplicaSets } from '../../core/replica-sets.js';
 import { WriteGroup } from '../../core/write-group.js';
 import { WriteGroups } from '../../core/write-groups.js';
 import { type ForwardedRequest, Forwarder } from '../../forwarder.js';
@@ -56,8 +57,17 @@ export const quorumMutants: readonly Mutant[] = [
     name: 'fallback in strict mode',
     mistake: 'with `sloppy no` a node beyond the home replicas counts as one of them',
     faults: ['partition', 'partial partition'],
-    plan: { settings: { sloppy: true }, fresh: true },
-    make: () => () => {},
+    plan: { settings: { sloppy: false } },
+    make: () =>
+      replace<{ sloppy: boolean }, [Uint8Array], void>(
+        ReplicaSets.prototype,
+        'refresh',
+        (original) =>
+          function (alive) {
+            this.sloppy = true;
+            original.call(this, alive);
+          },
+      ),
   },
   {
     name: 'acknowledged before the log',

@@ -1,3 +1,4 @@
+import { type FolderLife, folderLives } from '../../../storage/folder-lives.js';
 import { type KeyRecord, STRING, visible } from '../../../storage/record.js';
 import type { RecordEntry } from '../../../storage/record-cache.js';
 import { RecordStore } from '../../../storage/record-store.js';
@@ -58,16 +59,21 @@ export const versionMutants: readonly Mutant[] = [
     faults: ['power loss'],
     plan: {
       settings: { syncMode: 'no', writeQuorum: 2 },
-      prepare: ({ nodes, queue }: SimWorld) => {
-        for (const node of nodes) node.newIncarnations = false;
+      prepare: (world: SimWorld) => {
+        const { nodes, queue } = world;
         const setBack = (): void => {
-          for (const node of nodes) node.skewMs = -queue.now;
+          if (!world.calm) for (const node of nodes) node.skewMs = -queue.now;
           queue.after(500, setBack);
         };
         setBack();
       },
     },
-    make: () => () => {},
+    make: () =>
+      replace<object, [FolderLife], FolderLife>(folderLives, 'begin', () => ({ life, incarnation }) => ({
+        life: life + 1,
+        incarnation,
+        cleanShutdown: false,
+      })),
   },
   {
     name: 'stand-in under an old name',
