@@ -1,6 +1,6 @@
 import type { Done, StorageEngine, WriteBatch } from './engine.js';
 import { DataKeyScratch, expiryKey, tombstoneKey } from './key-layout.js';
-import { isReapable } from './reapable.js';
+import { isReapable, newestOf } from './reapable.js';
 import { type KeyRecord, TOMBSTONE, type Version } from './record.js';
 import type { RecordEntry } from './record-cache.js';
 import { RecordScratch } from './record-scratch.js';
@@ -251,7 +251,7 @@ export class GroupCommit {
     if (record instanceof SingleRecord) this.putExpiry(batch, key, record);
     else for (const version of record.siblings) this.putExpiry(batch, key, version);
     if (isReapable(record)) {
-      this.newest.writeDoubleBE(firstVersion(record)!.hlc);
+      this.newest.writeDoubleBE(newestOf(record));
       batch.put(tombstoneKey(this.options.tombstoneSince(), key), this.newest);
     }
   }

@@ -380,6 +380,15 @@ describe('the node that coordinates a deleted key', () => {
   });
 });
 
+it('a key of which two deletes have left nothing but their dots is forgotten like a deleted one', () => {
+  bench.put('k', { ...bench.record(null, 10), siblings: [] });
+  expect(bench.indexed()).toEqual(['k']);
+  bench.pass(DUE);
+  bench.answer(bench.heard());
+  bench.answer(bench.heard());
+  expect([bench.rows(), bench.indexed(), bench.reaper.counters.reaped]).toEqual([0, [], 1]);
+});
+
 describe('a context that tells of many writers without a version', () => {
   const contextOf = (slot?: number): number => bench.recordOf('k', slot)!.context.length / 2;
 

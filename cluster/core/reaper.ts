@@ -1,6 +1,6 @@
 import { parseTombstoneKey, tombstoneRange } from '../../storage/key-layout.js';
-import { afterReaping, isReapable } from '../../storage/reapable.js';
-import { isTombstone, type KeyRecord } from '../../storage/record.js';
+import { afterReaping, isGone, isReapable, newestOf } from '../../storage/reapable.js';
+import type { KeyRecord } from '../../storage/record.js';
 import type { RecordEntry } from '../../storage/record-cache.js';
 import type { RecordStore } from '../../storage/record-store.js';
 import { Message } from '../messages.js';
@@ -163,7 +163,7 @@ export class Reaper {
   private candidate(entry: RecordEntry, row: Buffer, newest: Buffer): Candidate | null {
     const record = entry.record;
     if (record === undefined) return null;
-    if (record === null || !isReapable(record) || record.siblings[0].hlc !== newest.readDoubleBE(0)) {
+    if (record === null || !isReapable(record) || newestOf(record) !== newest.readDoubleBE(0)) {
       this.counters.staleRows++;
       this.store.putRow(row, null);
       return null;
@@ -264,7 +264,7 @@ export class Reaper {
     if (going.length === 0) return;
     if (!drop) return this.dropElsewhere(going);
     for (const { entry, record, row } of going) {
-      this.counters[isTombstone(record) ? 'reaped' : 'pruned']++;
+      this.counters[isGone(record) ? 'reaped' : 'pruned']++;
       this.store.put(entry, afterReaping(record));
       this.store.putRow(row, null);
     }
