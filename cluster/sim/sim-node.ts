@@ -267,7 +267,7 @@ export class SimNode {
 
   /** So large a part of the values on its disk is damaged: what it promised may be among them. */
   rot(part: number): void {
-    this.world.votes.forget(this.nodeId);
+    this.world.votes.doubt(this.nodeId);
     this.disk.rot(part);
   }
 

@@ -48,6 +48,11 @@ export class VoteWatch {
     for (const name of this.said.keys()) if (name.startsWith(nodeId)) this.said.delete(name);
   }
 
+  /** Some of its disk is damaged, perhaps its promises. The process goes on, and answers what comes again as before (serial seed 880039). */
+  doubt(nodeId: string): void {
+    for (const [name, said] of this.said) if (name.startsWith(nodeId)) said.floor = NO_BALLOT;
+  }
+
   /** Other slots than these it may forget all about. */
   keepsOnly(nodeId: string, slots: Uint8Array): void {
     for (const name of this.said.keys()) {
