@@ -10,7 +10,7 @@ import type { Topology } from '../topology.js';
 import { Intake } from './intake.js';
 import { PeerRepair, type RepairFigures, shortfallOf } from './peer-repair.js';
 import { Responder, type StreamedKeys } from './responder.js';
-import { Session, type SessionPlan } from './session.js';
+import { Session, type SessionPlan, type Way } from './session.js';
 import { SharedSlots, type Sum } from './shared-slots.js';
 import { End, readList, Wire } from './wire.js';
 import { Worker } from './worker.js';
@@ -167,18 +167,13 @@ export class AntiEntropy {
   }
 
   /**
-   * Compares these slots with a home of them and makes good what differs; with `pushOnly` only what the home lacks. False: nothing is under
-   * way, as another stream is, this is not the time, or it has failed already.
+   * Compares these slots with a home of them and makes good what differs; in one way or both. False: nothing is
+   * under way, as another stream is, this is not the time, or it has failed already.
    */
-  streamWith(
-    peer: PeerId,
-    slots: readonly number[],
-    pushOnly: boolean,
-    done: (end: StreamEnd) => void,
-  ): boolean {
+  streamWith(peer: PeerId, slots: readonly number[], way: Way, done: (end: StreamEnd) => void): boolean {
     if (this.stream !== undefined || this.stopped || !this.options.ready()) return false;
     if (this.topology().alive[peer] === 0) return false;
-    const session = this.newSession(peer, { slots, isStream: true, pushOnly }, (failure) => {
+    const session = this.newSession(peer, { slots, isStream: true, way }, (failure) => {
       this.stream = undefined;
       const { keysDiffering, keysFailed } = session.progress;
       done({ failure: failure ?? shortfallOf(keysFailed), keysDiffering });
@@ -358,7 +353,7 @@ export class AntiEntropy {
     const { peer, slot } = order;
     const repair = this.peerRepair(peer);
     if (this.topology().alive[peer] === 0) return this.over(order, 'the peer is down');
-    const plan = { slots: slot === null ? null : [slot], isStream: false, pushOnly: false };
+    const plan: SessionPlan = { slots: slot === null ? null : [slot], isStream: false, way: 'both' };
     const session = this.newSession(peer, plan, (failure, refused) => {
       this.session = undefined;
       this.onSessionEnd(order, repair, failure, refused);

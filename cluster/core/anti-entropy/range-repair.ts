@@ -1,14 +1,19 @@
 import { type HashRange, listRange, type RangeList } from '../../../storage/range-list.js';
+import { LEAVES } from '../../../storage/slot-trees.js';
 import { around, type Found, walkHashes } from './hash-walk.js';
-import type { DifferingRange } from './leaf-compare.js';
+import { type DifferingRange, leavesOf } from './leaf-compare.js';
 import { RECORD_BYTES } from './responder.js';
 import type { Session } from './session.js';
 import { NOTHING, type Sum, same } from './shared-slots.js';
 import { Ask, End, MAX_HASHES, type SentRecord } from './wire.js';
 
+/** A range that is thought to hold no more than this is fetched whole, bytes. */
+const SMALL_BYTES = 4096;
+
 /**
  * One range of keys made equal with a peer's: both sides' lists are compared, page by page; of the keys that differ the peer's
- * records are fetched and merged into ours; then ours are pushed wherever the peer's are not the same.
+ * records are fetched and merged into ours; then ours are pushed wherever the peer's are not the same. Only the one or the other, if the session
+ * goes one way; and without lists where one side has nothing, or there is little to fetch.
  *
  * Lists are taken while writes go on, so a key may differ that is only on its way: then a record is sent once too often,
  * which merging makes harmless.
@@ -30,9 +35,18 @@ export class RangeRepair {
 
   start(): void {
     const { empty, from } = this.range;
-    if (empty === 'ours') this.session.plan.pushOnly ? this.done() : this.fetchAll(from);
+    const { way } = this.session.plan;
+    if (empty === (way === 'push' ? 'ours' : way === 'pull' ? 'theirs' : undefined)) this.done();
+    else if (empty === 'ours' || (way === 'pull' && this.isSmall)) this.fetchAll(from);
     else if (empty === 'theirs') this.pushAll(from);
     else this.nextPage(from);
+  }
+
+  /** It is fetched whole with less ado than two lists would make. */
+  private get isSmall(): boolean {
+    const { counts } = this.session.ground.summaries;
+    const keys = (counts.slot(this.range.db, this.range.slot) * leavesOf(this.range)) / LEAVES;
+    return this.session.bytesOf(keys) <= SMALL_BYTES;
   }
 
   private nextPage(from: number): void {
@@ -65,14 +79,16 @@ export class RangeRepair {
       if (!same(ours.get(hash) ?? NOTHING, sum)) this.differing.set(hash, sum);
       ours.delete(hash);
     }
-    const wanted = this.session.plan.pushOnly ? [] : sorted(this.differing);
-    for (const hash of ours.keys()) this.differing.set(hash, NOTHING);
+    const { way } = this.session.plan;
+    const wanted = way === 'push' ? [] : sorted(this.differing);
+    if (way !== 'pull') for (const hash of ours.keys()) this.differing.set(hash, NOTHING);
     this.session.progress.keysDiffering += this.differing.size;
     this.fetchRecords(wanted);
   }
 
   private fetchRecords(wanted: readonly number[]): void {
-    if (wanted.length === 0) return this.push(sorted(this.differing));
+    if (wanted.length === 0)
+      return this.session.plan.way === 'pull' ? this.pageDone() : this.push(sorted(this.differing));
     this.session.askRecords(
       (wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.Some, this.range, wanted),
       {
@@ -88,26 +104,27 @@ export class RangeRepair {
     );
   }
 
-  /** We have nothing: no lists are needed. */
+  /** Without lists: we have nothing, or there is little. */
   private fetchAll(from: number): void {
     const rest = { ...this.range, from };
+    const { progress } = this.session;
     this.session.askRecords((wire, peer, request) => wire.sendRangeAsk(peer, request, Ask.All, rest), {
-      record: (sent) => this.take(sent),
-      end: (records, upTo) => {
+      record: (sent) => this.take(sent, () => progress.keysDiffering++),
+      end: (_records, upTo) => {
         if (upTo < from || upTo > rest.to) return false;
-        this.session.progress.keysDiffering += records;
         this.whenTaken(() => (upTo === rest.to ? this.done() : this.fetchAll(upTo + 1)));
         return true;
       },
     });
   }
 
-  private take({ db, slot, key, record }: SentRecord): boolean {
+  private take({ db, slot, key, record }: SentRecord, whenNew: () => void = () => {}): boolean {
     if (db !== this.range.db || slot !== this.range.slot) return false;
     this.taking++;
     this.session.ground.intake.take(db, slot, key, record, (taken) => {
       this.taking--;
       this.session.took(taken);
+      if (taken !== 'same') whenNew();
       this.goOnWhenTaken();
     });
     return true;

@@ -40,14 +40,16 @@ export class Progress {
   readonly behind = new Map<number, number>();
 }
 
+/** Whose lack is made good: that of this node (`pull`), that of the peer (`push`), or both. */
+export type Way = 'both' | 'pull' | 'push';
+
 /** What a session is for. */
 export interface SessionPlan {
   /** null: all that both nodes are homes of. */
   readonly slots: readonly number[] | null;
   /** Slots are on the move: it goes by `stream-throttle`, which counts what is sent and what comes. */
   readonly isStream: boolean;
-  /** Only what the peer lacks is made good. */
-  readonly pushOnly: boolean;
+  readonly way: Way;
 }
 
 interface Open {
@@ -121,6 +123,12 @@ export class Session {
       this.ask(send, answers);
       done(0);
     });
+  }
+
+  /** What so many records of a stream would take, going by those that came, in bytes. */
+  bytesOf(records: number): number {
+    const { received, records: came } = this.worker;
+    return came === 0 ? Number.POSITIVE_INFINITY : (records * received) / came;
   }
 
   /** Queues work on the disk; skipped once the session is over. */

@@ -4,6 +4,7 @@ import { Topology } from '../topology.js';
 import { membersOf } from '../topology.test-support.js';
 import type { StreamEnd } from './anti-entropy.js';
 import { ReplicaBench, ReplicaRing } from './replicas.test-support.js';
+import type { Way } from './session.js';
 
 /** Three nodes, two replicas: to the third comes a slot of the first two. */
 let ring: ReplicaRing;
@@ -20,8 +21,8 @@ beforeEach(() => {
   ends.length = 0;
 });
 
-function stream(from: number, to: number, some: readonly number[], pushOnly = false): boolean {
-  return ring.nodes[from].repair.streamWith(to, some, pushOnly, (end) => ends.push(end));
+function stream(from: number, to: number, some: readonly number[], way: Way = 'pull'): boolean {
+  return ring.nodes[from].repair.streamWith(to, some, way, (end) => ends.push(end));
 }
 
 describe('a stream', () => {
@@ -59,13 +60,54 @@ describe('a stream', () => {
     ring.nodes[2].put(slots[0], 'old', '1');
     ring.nodes[0].put(slots[0], 'old', '2', 2);
     ring.nodes[0].put(slots[0], 'theirs', '1');
-    stream(2, 0, [slots[0]], true);
+    stream(2, 0, [slots[0]], 'push');
     ring.pass(500);
     expect(ends.map(({ failure }) => failure)).toEqual([null]);
     expect(ring.nodes[0].get(slots[0], 'ours')).toBe('1');
     expect(ring.nodes[0].get(slots[0], 'old')).toBe('2');
     expect(ring.nodes[2].get(slots[0], 'theirs')).toBeUndefined();
     expect(ring.nodes[2].get(slots[0], 'old')).toBe('1');
+  });
+
+  it('pulls only, if it is to: a home is sent nothing', () => {
+    ring.nodes[2].put(slots[0], 'ours', '1');
+    ring.nodes[2].put(slots[0], 'new', '2', 2);
+    ring.nodes[0].put(slots[0], 'new', '1');
+    ring.nodes[0].put(slots[0], 'theirs', '1');
+    stream(2, 0, [slots[0]], 'pull');
+    ring.pass(500);
+    expect(ends).toEqual([{ failure: null, keysDiffering: 2 }]);
+    expect([ring.nodes[2].get(slots[0], 'theirs'), ring.nodes[2].get(slots[0], 'new')]).toEqual(['1', '2']);
+    expect([ring.nodes[0].get(slots[0], 'ours'), ring.nodes[0].get(slots[0], 'new')]).toEqual([
+      undefined,
+      '1',
+    ]);
+  });
+
+  it('fetches without lists where there is little, once it knows how long records are', () => {
+    let lists = 0;
+    ring.lost = (_from, _to, type) => type === Message.RangeList && lists++ < 0;
+    const fill = (payload: string, at: number): void => {
+      for (let i = 0; i < 200; i++) ring.nodes[0].put(slots[i % 2], `key${i}`, payload, at);
+    };
+    fill('1', 1);
+    stream(2, 0, slots.slice(0, 2), 'pull');
+    ring.pass(500);
+    // Some of what is there is new.
+    ring.nodes[0].put(slots[0], 'key0', '2', 2);
+    stream(2, 0, slots.slice(0, 2), 'pull');
+    ring.pass(500);
+    expect(ends).toEqual([200, 1].map((keysDiffering) => ({ failure: null, keysDiffering })));
+    expect([lists, ring.nodes[2].get(slots[0], 'key0')]).toEqual([0, '2']);
+    // As much in bytes as pays for lists.
+    fill('x'.repeat(5000), 3);
+    stream(2, 0, slots.slice(0, 2), 'pull');
+    ring.pass(500);
+    ring.nodes[0].put(slots[0], 'key0', '4', 4);
+    lists = 0;
+    stream(2, 0, slots.slice(0, 2), 'pull');
+    ring.pass(500);
+    expect([lists, ring.nodes[2].get(slots[0], 'key0')]).toEqual([1, '4']);
   });
 
   it('goes on beside a repair with the same peer', () => {
@@ -86,7 +128,7 @@ describe('a stream', () => {
     const foreign = ring.nodes[2].topology.isHome.indexOf(1);
     const stranger = [0, 1].find((node) => !ring.nodes[2].topology.homes(foreign).includes(node))!;
     ring.nodes[2].put(foreign, 'a', '1');
-    stream(2, stranger, [foreign], true);
+    stream(2, stranger, [foreign], 'push');
     ring.pass(500);
     expect(ends.map(({ failure }) => failure)).toEqual(['1 keys could not be repaired']);
     expect(ring.nodes[stranger].keys(foreign)).toBe(0);

@@ -13,6 +13,8 @@ export class Worker {
   sent = 0;
   /** and those that came and count as well. */
   received = 0;
+  /** These are so many records. */
+  records = 0;
   private readonly jobs: Job[] = [];
   private running = 0;
   private stopped = false;
@@ -46,9 +48,10 @@ export class Worker {
     }
   }
 
-  /** The throttle is to count these bytes as well. */
+  /** The throttle is to count the bytes of a record as well. */
   charge(bytes: number): void {
     this.received += bytes;
+    this.records++;
     this.bucket.take(bytes);
   }
 

@@ -195,7 +195,9 @@ export class Clearing implements Duty {
     if (peer === undefined) return;
     const some = firstOf(this.doubtful(), (slot) => peerOf(slot) === peer);
     for (const slot of some) this.note(slot);
-    this.comparing = this.world.streams.streamWith(peer, some, true, (end) => this.compared(peer, some, end));
+    this.comparing = this.world.streams.streamWith(peer, some, 'push', (end) =>
+      this.compared(peer, some, end),
+    );
   }
 
   /** Those that no home is known to have all of. */

@@ -3,10 +3,9 @@ import { type Duty, type DutyWorld, firstOf, fullest, Patience, slotsIn } from '
 
 /** A pass over all slots that finds no more keys to bring than this is the last: what is still missing takes a moment. */
 const LITTLE_KEYS = 1000;
-/**
- * Nor is there another one when this found more than such a share of what the one before did: what it finds is then what is written meanwhile,
- * and the rest is left to `sealed`.
- */
+/** So is one that took no longer than this, ms: what is written in such a time `sealed` brings as well, which looks at all slots anyway. */
+const SHORT_MS = 60_000;
+/** Nor is there another one when this took more than such a share of the time of the one before: as much would be written meanwhile again. */
 const STEADY_SHARE = 0.5;
 const MAX_PASSES = 5;
 
@@ -24,8 +23,9 @@ export class Copying implements Duty {
   private todo: Set<number>;
   private pass = 1;
   private found = 0;
-  /** By the pass before, if that was not the first: that brings everything. */
-  private foundBefore = Number.POSITIVE_INFINITY;
+  /** When it began, and how long the one before took. */
+  private beganMs: number | undefined;
+  private tookBeforeMs = Number.POSITIVE_INFINITY;
   private busy = false;
   private elapsedMs = 0;
   private readonly slots: readonly number[];
@@ -46,6 +46,7 @@ export class Copying implements Duty {
 
   tick(elapsedMs: number): void {
     this.elapsedMs = elapsedMs;
+    this.beganMs ??= elapsedMs;
     if (!this.done && !this.busy) this.next();
   }
 
@@ -56,7 +57,7 @@ export class Copying implements Duty {
     const peer = fullest(this.todo, (slot) => topology.sources(slot), may);
     if (peer === undefined) return;
     const some = firstOf(this.todo, (slot) => topology.sources(slot).includes(peer));
-    this.busy = this.world.streams.streamWith(peer, some, false, (end) => this.ended(peer, some, end));
+    this.busy = this.world.streams.streamWith(peer, some, 'pull', (end) => this.ended(peer, some, end));
   }
 
   private ended(peer: number, slots: readonly number[], end: StreamEnd): void {
@@ -70,10 +71,13 @@ export class Copying implements Duty {
   }
 
   private endPass(): void {
-    const isSteady = this.found > STEADY_SHARE * this.foundBefore;
-    if (this.found <= LITTLE_KEYS || isSteady || this.pass === MAX_PASSES) this.done = true;
+    const tookMs = this.elapsedMs - this.beganMs!;
+    const isEnough = this.found <= LITTLE_KEYS || tookMs <= SHORT_MS || this.pass === MAX_PASSES;
+    if (isEnough || tookMs > STEADY_SHARE * this.tookBeforeMs) this.done = true;
     else this.todo = new Set(this.slots);
-    if (this.pass++ > 1) this.foundBefore = this.found;
+    this.pass++;
     this.found = 0;
+    this.beganMs = this.elapsedMs;
+    this.tookBeforeMs = tookMs;
   }
 }

@@ -88,8 +88,8 @@ export class DutyNode extends ReplicaBench {
       get streamed() {
         return repair.streamed;
       },
-      streamWith: (peer, slots, pushOnly, done) => {
-        const has = repair.streamWith(peer, slots, pushOnly, done);
+      streamWith: (peer, slots, way, done) => {
+        const has = repair.streamWith(peer, slots, way, done);
         if (has) this.onStream(streams.push({ peer, slots }));
         return has;
       },

@@ -123,7 +123,7 @@ export class Sealing implements Duty {
     const peer = best;
     const { todo } = this.sourceOf(peer);
     const some = firstOf(todo, () => true);
-    this.busy = this.world.streams.streamWith(peer, some, false, (end) => this.ended(peer, todo, some, end));
+    this.busy = this.world.streams.streamWith(peer, some, 'pull', (end) => this.ended(peer, todo, some, end));
   }
 
   private ended(peer: number, todo: Set<number>, slots: readonly number[], end: StreamEnd): void {
