@@ -31,6 +31,8 @@ export class Redirects {
     if (!mustKnow && client.habit.judged && !client.habit.bySlot) return null;
     const topology = this.server.topology();
     if (topology === null) return null;
+    // Nothing can be seen of a habit where every slot is here.
+    if (!mustKnow && topology.alone) return null;
     const slots = slotsOf(client, row, argv);
     if (slots === null) return null;
     if (!mustKnow) return slots === 'several' ? null : this.hint(client, topology, slots, isLone);
