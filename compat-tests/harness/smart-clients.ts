@@ -8,7 +8,10 @@ const HOST = '127.0.0.1';
 export interface SmartClient {
   set(key: string, value: string): Promise<unknown>;
   get(key: string): Promise<string | null>;
+  /** In one command, unless the library splits it. */
   mget(keys: string[]): Promise<(string | null)[]>;
+  /** In one command for each slot, all at once. */
+  mgetBySlot(keys: string[]): Promise<(string | null)[]>;
   /** Sets all keys to `value`, and gets them again, by the library's pipelines. */
   pipeline(keys: readonly string[], value: string): Promise<unknown[]>;
   transaction(key: string): Promise<unknown>;
@@ -36,6 +39,7 @@ async function openIoredis(ports: readonly number[]): Promise<SmartClient> {
     set: (key, value) => cluster.set(key, value),
     get: (key) => cluster.get(key),
     mget: (keys) => cluster.mget(keys),
+    mgetBySlot: (keys) => bySlot(keys, (some) => cluster.mget(some)),
     async pipeline(keys, value) {
       // It wants the keys of a pipeline to be on the same nodes.
       const groups = new Map<string, string[]>();
@@ -71,10 +75,28 @@ async function openNodeRedis(ports: readonly number[]): Promise<SmartClient> {
     set: (key, value) => cluster.set(key, value),
     get: (key) => cluster.get(key),
     mget: (keys) => cluster.mGet(keys),
+    mgetBySlot: (keys) => bySlot(keys, (some) => cluster.mGet(some)),
     pipeline: (keys, value) =>
       Promise.all(keys.flatMap((key) => [cluster.set(key, value), cluster.get(key)])),
     transaction: (key) => cluster.multi().set(key, '1').incr(key).exec(),
     masterOf: (slot) => cluster.slots[slot]?.master.port,
     close: async () => cluster.destroy(),
   };
+}
+
+/** Values in the order of the keys. */
+async function bySlot(
+  keys: readonly string[],
+  mget: (some: string[]) => Promise<(string | null)[]>,
+): Promise<(string | null)[]> {
+  const groups = new Map<number, string[]>();
+  for (const key of keys) groups.set(slotOf(key), [...(groups.get(slotOf(key)) ?? []), key]);
+  const found = new Map<string, string | null>();
+  await Promise.all(
+    [...groups.values()].map(async (some) => {
+      const values = await mget(some);
+      some.forEach((key, i) => void found.set(key, values[i]));
+    }),
+  );
+  return keys.map((key) => found.get(key)!);
 }
