@@ -241,6 +241,8 @@ it('trees summed while the disk gave damaged values are not kept over a clean st
 it('trees kept over a clean stop know of what was put while the node stopped', () => {
   const world = new SimWorld(1, 3, { cacheBytes: 1, repairIntervalSeconds: 0 });
   world.form();
+  // Until each is known to have what is to be had, and answers reads at ONE by itself.
+  world.runFor(LONG_MS);
   const [first] = replicas(world);
   world.ask(first, { kind: 'set', keys: [KEY], value: 'one', level: ALL });
   // Until the cache has let go of it.

@@ -173,7 +173,8 @@ describe('a node that is in the ring no longer', () => {
     expect(world.logged).toContain(
       'this node was taken out of the cluster; to join again it needs an empty data folder',
     );
-    // Under the same address, with an empty folder, it may come again.
+    // Under the same address, with an empty folder, it may come again, once all know that it is out.
+    expect(world.runUntil(() => agree(world.nodes.slice(0, 3)), 5000)).toBe(true);
     gone.loseDisk();
     gone.start();
     expect(world.runUntil(() => agree(world.nodes), 30_000)).toBe(true);
