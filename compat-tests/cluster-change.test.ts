@@ -77,7 +77,7 @@ function cliWork(redirects: string): Work {
   const objection = (output: string): string | null => {
     const lines = output.split('\n').filter((line) => line !== '' && !line.startsWith('-> Redirected'));
     const expected = [...some.flatMap(() => ['OK', `${round}`]), ...some.map(() => `${round}`)];
-    return lines.join() === expected.join() ? null : `redis-cli: ${output.slice(-500)}`;
+    return lines.join() === expected.join() ? null : `redis-cli: ${output}`;
   };
   return new ProgramWork(
     'redis-cli',
@@ -106,7 +106,7 @@ function benchmarkWork(redirects: string): Work {
       const isWhole = output.match(/requests per second/g)?.length === wanted;
       return isWhole && !/error|ERR|MOVED|NOQUORUM|CROSSSLOT/i.test(output)
         ? null
-        : `redis-benchmark: ${output.slice(-500)}`;
+        : `redis-benchmark: ${output}`;
     },
   );
 }
