@@ -9,7 +9,7 @@ import { broken, type RunOptions, type SeedResult } from './run-seed.js';
 /** Every so many seeds one is run twice: the same seed has to give the same run. */
 const TWICE_EVERY = 20;
 const PROGRESS_MS = 5000;
-const SEEDS_PER_MUTANT = 60;
+const SEEDS_PER_MUTANT = 300;
 
 interface Options {
   readonly seeds: number;

@@ -46,7 +46,7 @@ export const healingMutants: readonly Mutant[] = [
     faults: ['crash', 'partition'],
     plan: { settings: { ...FORGETFUL, maxHintsBytes: 0, repairIntervalSeconds: 0 } },
     make: () => {
-      const alive = replaceGetter(Reaper.prototype, 'allAlive', () => true);
+      const alive = replaceGetter(Reaper.prototype, 'mayReap', () => true);
       const ask = replace<Forgetful, [boolean, readonly Candidate[]], void>(
         Reaper.prototype,
         'ask',

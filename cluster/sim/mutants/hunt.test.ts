@@ -7,6 +7,10 @@ describe('a deliberate mistake in the protocol is found (all of them: npm run si
     expect(MUTANTS.size).toBeGreaterThanOrEqual(50);
   });
 
+  it.each([...MUTANTS])('%s can be made, and undone', (_, { make }) => {
+    make()();
+  });
+
   it.each([
     'read of one',
     'fallback in strict mode',
