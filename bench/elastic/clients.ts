@@ -17,13 +17,7 @@ export async function ioredis(port: number): Promise<Client> {
   // Every one is told to the command that waits as well, if it fails.
   client.on('error', () => {});
   await client.connect();
-  return {
-    library: 'ioredis',
-    set: (key, value) => client.set(key, value),
-    get: (key) => client.get(key),
-    incr: (key) => client.incr(key),
-    close: () => client.disconnect(),
-  };
+  return commandsOf('ioredis', client);
 }
 
 /** Finds the other nodes by the one it is told of, as an application does that means to outlive it. */
@@ -31,8 +25,12 @@ export async function ioredisCluster(port: number): Promise<Client> {
   const client = new Cluster([{ host: HOST, port }], { slotsRefreshTimeout: 5000 });
   client.on('error', () => {});
   await new Promise((resolve) => client.once('ready', resolve));
+  return commandsOf('ioredis Cluster', client);
+}
+
+function commandsOf(library: string, client: Redis | Cluster): Client {
   return {
-    library: 'ioredis Cluster',
+    library,
     set: (key, value) => client.set(key, value),
     get: (key) => client.get(key),
     incr: (key) => client.incr(key),

@@ -101,11 +101,12 @@ export class Filling {
     return true;
   }
 
-  private has({ self, alive }: Topology, slot: number): boolean {
+  private has(topology: Topology, slot: number): boolean {
+    const { self, alive } = topology;
     let others = 0;
     let compared = 0;
     let isFull = false;
-    for (const home of this.world.topology().homes(slot)) {
+    for (const home of topology.homes(slot)) {
       if (home === self) continue;
       others++;
       const source = this.sources.get(home);

@@ -34,19 +34,7 @@ function stateOf({ state, filling, self }: MemberRow): string {
 
 /** `ringkv ring`: who owns how much, and what each node has still to do. */
 export function ringText(view: RingView): string {
-  const head = [
-    'node',
-    'bus',
-    'weight',
-    'slots',
-    'share',
-    'keys',
-    'disk',
-    'to get',
-    'to clear',
-    'part',
-    'done',
-  ];
+  const head = ['node', 'bus', ...NUMBERS, 'part', 'done'];
   const rows = view.members.map((one) => [
     one.id.slice(0, SHOWN_ID),
     one.bus,
@@ -113,21 +101,13 @@ function count(keys: number): string {
 }
 
 /** These columns hold numbers, and are set to the right: by what they are, for an id may look like a number. */
-const NUMBERS: ReadonlySet<string> = new Set([
-  'weight',
-  'slots',
-  'share',
-  'keys',
-  'disk',
-  'to get',
-  'to clear',
-]);
+const NUMBERS: readonly string[] = ['weight', 'slots', 'share', 'keys', 'disk', 'to get', 'to clear'];
 
 function columns(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
   const line = (cells: readonly string[]): string =>
     cells
-      .map((cell, i) => (NUMBERS.has(head[i]) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .map((cell, i) => (NUMBERS.includes(head[i]) ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
       .join('  ')
       .trimEnd();
   return [line(head), ...rows.map(line)];

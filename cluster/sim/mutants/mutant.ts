@@ -16,6 +16,28 @@ export interface Mutant {
   make(): Undo;
 }
 
+/** Makes mutants whose plans have so much in common as `complete` adds to what each says itself. */
+export function mutantsOf(
+  complete: (own: NonNullable<Mutant['plan']>) => NonNullable<Mutant['plan']>,
+  usualMs: number,
+): (
+  name: string,
+  mistake: string,
+  faults: readonly string[],
+  make: () => Undo,
+  plan?: Mutant['plan'],
+  everyMs?: number,
+) => Mutant {
+  return (name, mistake, faults, make, plan = {}, everyMs = usualMs) => ({
+    name,
+    mistake,
+    faults,
+    everyMs,
+    plan: complete(plan),
+    make,
+  });
+}
+
 /**
  * Puts another method in the place of one. It is an error if there is none of that name: a mutant that changes nothing would
  * only seem to be one.

@@ -10,7 +10,7 @@ import type { SavedRegisters } from '../../core/register/register-rows.js';
 import { Registers } from '../../core/register/registers.js';
 import type { Ask, Round } from '../../core/register/rounds.js';
 import type { Topology } from '../../core/topology.js';
-import { type Mutant, replace, type Undo } from './mutant.js';
+import { type Mutant, mutantsOf, replace, type Undo } from './mutant.js';
 
 /** Few keys of one slot under many hands, and misfortune all the time. */
 const CROWD = {
@@ -51,16 +51,7 @@ interface Leading {
   chosen(round: Round): void;
 }
 
-function mutant(
-  name: string,
-  mistake: string,
-  faults: readonly string[],
-  make: () => Undo,
-  plan: Mutant['plan'] = {},
-  everyMs = EVERY_MS,
-): Mutant {
-  return { name, mistake, faults, everyMs, plan: { ...CROWD, ...plan }, make };
-}
+const mutant = mutantsOf((plan) => ({ ...CROWD, ...plan }), EVERY_MS);
 
 /** Mistakes in the rules of the registers, each of which CASPaxos and what is built upon it rest on. */
 export const registerMutants: readonly Mutant[] = [

@@ -9,7 +9,7 @@ import { NO_BALLOT } from '../../core/register/ballot.js';
 import { Registers } from '../../core/register/registers.js';
 import { type ReplicaSet, Topology } from '../../core/topology.js';
 import { Members } from '../../members.js';
-import { type Mutant, replace, replaceGetter, type Undo } from './mutant.js';
+import { type Mutant, mutantsOf, replace, replaceGetter } from './mutant.js';
 
 const CHANGES = ['node joins', 'node leaves', 'weight changed'];
 const IN_STEPS = ['crash in a step of the ring', 'cut in a step of the ring'];
@@ -42,18 +42,13 @@ const STEPS = {
   },
 } as const;
 
-function mutant(
-  name: string,
-  mistake: string,
-  faults: readonly string[],
-  make: () => Undo,
-  plan: Mutant['plan'] = {},
-): Mutant {
-  const elastic = { leastMembers: 3, racks: 0 };
-  const quiet = { sloppy: false, syncMode: 'always', maxHintsBytes: 0, repairIntervalSeconds: 0 } as const;
-  const settings = { ...quiet, ...plan.settings };
-  return { name, mistake, faults, everyMs: EVERY_MS, plan: { ...BUSY, elastic, ...plan, settings }, make };
-}
+const ELASTIC = { leastMembers: 3, racks: 0 } as const;
+const QUIET = { sloppy: false, syncMode: 'always', maxHintsBytes: 0, repairIntervalSeconds: 0 } as const;
+
+const mutant = mutantsOf(
+  (plan) => ({ ...BUSY, elastic: ELASTIC, ...plan, settings: { ...QUIET, ...plan.settings } }),
+  EVERY_MS,
+);
 
 /** Mistakes in the rules by which slots move, and the ring is changed. */
 export const ringMutants: readonly Mutant[] = [
