@@ -62,13 +62,17 @@ const ENTRY_OVERHEAD = 350;
 const GENERAL_OVERHEAD = 170;
 
 /**
- * Records by key, bounded in bytes. Eviction is the CLOCK algorithm over the Map's own order: a hit only sets a bit; an
- * entry found hot at the front goes to the back once more.
+ * Records by key, bounded in bytes. Eviction is the CLOCK algorithm over the Maps' own order: a hit only sets a bit, which the hand takes
+ * away when it comes by; an entry without it goes. The hand is an iterator that is kept: a new one has to step over everything that was
+ * removed in front of it since the Map was last laid out anew, which would make each eviction as dear as half the cache is large.
  */
 export class RecordCache {
   bytes = 0;
   size = 0;
   private readonly dbs: Map<string, RecordEntry>[] = [];
+  private hand: Iterator<RecordEntry> = [].values();
+  /** Whose entries the hand goes over. */
+  private handDb = -1;
 
   constructor(private readonly limit: () => number) {}
 
@@ -114,21 +118,25 @@ export class RecordCache {
 
   /** Evicts until the bound holds, or until every entry was looked at once. */
   trim(): void {
-    if (this.bytes <= this.limit()) return;
-    for (const map of this.dbs) {
-      if (!map) continue;
-      let looked = map.size;
-      for (const entry of map.values()) {
-        if (looked-- <= 0 || this.bytes <= this.limit()) break;
-        map.delete(entry.key);
-        if (entry.hot || entry.pins > 0) {
-          entry.hot = false;
-          map.set(entry.key, entry);
-        } else {
-          this.bytes -= entry.bytes;
-          this.size--;
-        }
+    const limit = this.limit();
+    for (let left = this.size; left > 0 && this.bytes > limit; left--) {
+      const entry = this.next();
+      if (entry.hot || entry.pins > 0) entry.hot = false;
+      else {
+        this.dbs[entry.db].delete(entry.key);
+        this.bytes -= entry.bytes;
+        this.size--;
       }
+    }
+  }
+
+  /** Moves the hand on, round and round; there is at least one entry. */
+  private next(): RecordEntry {
+    for (;;) {
+      const { done, value } = this.hand.next();
+      if (done !== true) return value;
+      this.handDb = (this.handDb + 1) % this.dbs.length;
+      this.hand = (this.dbs[this.handDb] ?? new Map<string, RecordEntry>()).values();
     }
   }
 }
