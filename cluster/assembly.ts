@@ -32,6 +32,7 @@ import { forgetMemory } from './core/register/register-rows.js';
 import { Registers } from './core/register/registers.js';
 import { SerialNames, serialWriterId } from './core/register/serial-names.js';
 import { SiblingWatch } from './core/sibling-watch.js';
+import { StreamPace, servedBy } from './core/stream-pace.js';
 import { Sweeper } from './core/sweeper.js';
 import { digestA, digestB } from './core/version.js';
 import type { Clock, Log, Random } from './environment.js';
@@ -39,6 +40,7 @@ import { GossipPart } from './gossip-part.js';
 import { ClusterKeyspace } from './keyspace.js';
 import { LOAD_QUERY, Loads } from './loads.js';
 import { Node } from './node.js';
+import { TICK_MS } from './part.js';
 import { type SavedFacts, writeFacts } from './saved-facts.js';
 import type { ClusterSettings } from './settings.js';
 import type { Transport } from './transport.js';
@@ -102,6 +104,7 @@ export class Assembly {
   readonly reaper: Reaper;
   readonly quarantine: Quarantine;
   readonly damaged: DamagedRecords;
+  readonly pace: StreamPace;
   readonly repair: AntiEntropy;
   readonly keyspace: ClusterKeyspace;
   readonly loads: Loads;
@@ -312,6 +315,13 @@ export class Assembly {
       onMessage: () => false,
       tick: () => this.recounter.tick(clock.elapsed(), this.sweeper.calm),
     });
+    this.pace = new StreamPace({
+      tickMs: TICK_MS,
+      throttle: settings.streamThrottle,
+      share: settings.streamShare,
+      served: () => servedBy(this.node.coordinator, this.node.replica),
+    });
+    this.node.addPart(this.pace);
     this.repair = new AntiEntropy(
       this.store,
       this.summaries,
@@ -326,7 +336,7 @@ export class Assembly {
         handedOver: (peer) => this.hints.countOf(topology().members[peer].name) === 0,
         interval: settings.repairInterval,
         throttle: settings.repairThrottle,
-        streamThrottle: settings.streamThrottle,
+        pace: this.pace,
         firstRequest: world.firstRequest,
       },
     );
@@ -344,7 +354,7 @@ export class Assembly {
       identityOf: (peer) => this.node.members.identityOf(peer),
       writeQuorum: settings.writeQuorum,
       requestTimeout: settings.requestTimeout,
-      throttle: settings.streamThrottle,
+      pace: this.pace,
       forgot: (record) => {
         own.forgot(record);
         // Should the slot come back, what it says next under its name must not claim to have seen this.

@@ -48,4 +48,6 @@ export interface ClusterSettings {
   readonly repairThrottle: () => number;
   /** bytes a second */
   readonly streamThrottle: () => number;
+  /** of 100 */
+  readonly streamShare: () => number;
 }

@@ -6,6 +6,7 @@ import type { Reaper } from '../cluster/core/reaper.js';
 import type { RegisterMemory } from '../cluster/core/register/memory.js';
 import type { Registers } from '../cluster/core/register/registers.js';
 import type { SiblingWatch } from '../cluster/core/sibling-watch.js';
+import type { StreamPace } from '../cluster/core/stream-pace.js';
 import type { Sweeper } from '../cluster/core/sweeper.js';
 import type { Node } from '../cluster/node.js';
 import type { Counters } from '../cluster/transport/counters.js';
@@ -32,6 +33,7 @@ export interface InfoSources {
   readonly reaper: Reaper;
   readonly damaged: DamagedRecords;
   readonly repair: AntiEntropy;
+  readonly pace: StreamPace;
   readonly registers: Registers;
   readonly memory: RegisterMemory;
   readonly quarantine: Quarantine;
@@ -211,7 +213,7 @@ function cluster({ server }: InfoSources): InfoFields {
 }
 
 /** Where a change of the ring is, while one is under way, and what changes have brought this node since its start. */
-function ring({ server, repair }: InfoSources): InfoFields {
+function ring({ server, repair, pace }: InfoSources): InfoFields {
   const figures = server.ringFigures();
   if (figures === null) return { ring_phase: 'forming' };
   return {
@@ -222,6 +224,7 @@ function ring({ server, repair }: InfoSources): InfoFields {
     ring_slots_total: figures.total,
     ring_bytes: figures.bytes,
     ring_bytes_per_second: figures.bytesPerSecond,
+    ring_records_per_second_bound: Math.round(pace.bound ?? 0),
     ring_seconds_left: figures.secondsLeft ?? -1,
     ring_waiting_for: figures.waitingFor.join(','),
     ...prefixed('ring_keys', repair.streamedKeys),

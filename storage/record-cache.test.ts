@@ -14,7 +14,7 @@ function make(cache: RecordCache, keys: string, db = 0): RecordEntry[] {
 
 function kept(cache: RecordCache): string {
   const keys: string[] = [];
-  cache.forEach((entry) => keys.push(entry.key));
+  cache.forEach(({ key }) => void keys.push(key));
   return keys.sort().join('');
 }
 

@@ -7,8 +7,10 @@ const EVEN = 0.1;
 /** A change of the ring, or of its processes, and what clients noticed. */
 export interface Step {
   readonly name: string;
-  /** Requests per second before it. */
+  /** Requests per second before it, */
   readonly before: number;
+  /** and after it: where another number of nodes shares the machine, that alone makes a difference. */
+  readonly after?: number;
   readonly span: Span;
   /** By the ring: copies of slots that got a new home, and what could not have been fewer. */
   readonly moved?: { readonly copies: number; readonly ideal: number };
@@ -26,8 +28,9 @@ const HEAD = [
   'what happens',
   'lasted',
   'requests/s before',
+  'after',
   'meanwhile',
-  'of before',
+  'of the lower',
   'worst second',
   'failed',
   'stale reads',
@@ -47,11 +50,11 @@ export function stepTable(steps: readonly Step[]): string {
 
 /** What was promised and is not so, in words. */
 export function missed(step: Step): string[] {
-  const { name, span, before, moved, received, keys, keepsUp } = step;
+  const { name, span, moved, received, keys, keepsUp } = step;
   const told: string[] = [];
   if (span.failed > 0) told.push(`${span.failed} commands failed`);
   if (span.stale > 0) told.push(`${span.stale} reads were stale`);
-  if (keepsUp && perSecond(span) < KEEPS * before) told.push(`throughput fell below ${KEEPS} of before`);
+  if (keepsUp && shareOf(step) < KEEPS) told.push(`throughput fell below ${KEEPS} of what it is at rest`);
   if (moved !== undefined && moved.copies > MOVES * moved.ideal)
     told.push(`more than ${MOVES} of the ideal number of slots moved`);
   if (received !== undefined && received.added > MOVES * received.due)
@@ -61,6 +64,11 @@ export function missed(step: Step): string[] {
   return told.map((text) => `${name}: ${text}`);
 }
 
+/** Of the throughput at rest, so much was left: of the lower one, before or after. */
+function shareOf({ before, after, span }: Step): number {
+  return perSecond(span) / Math.min(before, after ?? before);
+}
+
 /** The largest distance from the mean, as a share of it. */
 export function unevenness(keys: readonly number[]): number {
   const mean = keys.reduce((all, one) => all + one, 0) / keys.length;
@@ -68,14 +76,15 @@ export function unevenness(keys: readonly number[]): number {
 }
 
 function line(step: Step): string {
-  const { name, span, before, moved, received, bytes, keys } = step;
+  const { name, span, before, after, moved, received, bytes, keys } = step;
   const number = (value: number): string => Math.round(value).toLocaleString('en');
   return row([
     name,
     `${span.seconds.toFixed(0)} s`,
     number(before),
+    after === undefined ? '' : number(after),
     number(perSecond(span)),
-    `${Math.round((100 * perSecond(span)) / before)} %`,
+    `${Math.round(100 * shareOf(step))} %`,
     number(span.worstSecond),
     String(span.failed),
     String(span.stale),

@@ -138,6 +138,7 @@ async function moving(
   const to = await ring.places(0);
   const copies = [...to].filter((pair) => !from.has(pair)).length;
   const ideal = (to.size * Math.abs(nodes.length - many)) / Math.max(nodes.length, many);
+  const after = perSecond(await load.rest(Number(options.seconds) * 1000));
   const keys = (await ring.view(0)).members.map((one) => one.keys);
   const has = await ring.streamedKeys(nodes);
   const received = {
@@ -148,6 +149,7 @@ async function moving(
   return {
     name,
     before,
+    after,
     span,
     moved: { copies, ideal },
     received,

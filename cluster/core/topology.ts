@@ -198,7 +198,9 @@ export class Topology {
 
   private onlyOnOther(other: Placement, member: number): Uint8Array {
     const now = slotsIn(this.current, member);
-    return slotsIn(other, member).map((is, slot) => is & ~now[slot]);
+    const slots = slotsIn(other, member);
+    for (let slot = 0; slot < SLOTS; slot++) slots[slot] &= ~now[slot];
+    return slots;
   }
 
   /** While slots move: the home replicas on the old side, who have everything. Otherwise: the home replicas. */

@@ -142,6 +142,7 @@ export class SimLife {
         repairInterval: () => settings.repairIntervalSeconds,
         repairThrottle: () => settings.repairThrottle,
         streamThrottle: () => settings.streamThrottle,
+        streamShare: () => 20,
       },
       turn: new Turn(clock),
       nodeId: transport.nodeId,

@@ -134,6 +134,12 @@ export const SETTINGS = {
     'Bytes a second that may come and go while slots move between nodes.',
     mutableBytes,
   ),
+  'stream-share': row(
+    integer(1, 100),
+    '20',
+    'Of 100 records that a node reads and writes while it cannot keep up, so many at most are for slots that move between nodes, and so many are if clients take the rest. 100: clients wait.',
+    mutable,
+  ),
   'cluster-redirects': row(
     oneOf('auto', 'yes', 'no'),
     'auto',

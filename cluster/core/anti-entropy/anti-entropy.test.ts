@@ -10,6 +10,7 @@ import { FrameReader } from '../../transport/frame-reader.js';
 import { FrameWriter } from '../../transport/frame-writer.js';
 import type { Transport } from '../../transport.js';
 import { HybridClock, hlcFromMs } from '../hlc.js';
+import { TokenBucket } from '../token-bucket.js';
 import { Topology } from '../topology.js';
 import { AntiEntropy } from './anti-entropy.js';
 import { Ask, Depth, End } from './wire.js';
@@ -69,7 +70,7 @@ class Bench {
         handedOver: () => true,
         interval: () => 0,
         throttle: () => 1 << 20,
-        streamThrottle: () => this.streamThrottle,
+        pace: new TokenBucket(() => this.streamThrottle),
         firstRequest: 1,
       },
     );

@@ -13,7 +13,7 @@ import { Responder, type StreamedKeys } from './responder.js';
 import { Session, type SessionPlan, type Way } from './session.js';
 import { SharedSlots, type Sum } from './shared-slots.js';
 import { End, readList, Wire } from './wire.js';
-import { Worker } from './worker.js';
+import { type Throttle, Worker } from './worker.js';
 
 export interface AntiEntropyOptions {
   /** The trees tell of everything: they may be compared. */
@@ -24,8 +24,8 @@ export interface AntiEntropyOptions {
   readonly interval: () => number;
   /** Bytes a second to all peers together. */
   readonly throttle: () => number;
-  /** Bytes a second to and from all peers together, of slots that move. */
-  readonly streamThrottle: () => number;
+  /** What comes and goes of slots that move, with all peers together. */
+  readonly pace: Throttle;
   /** Requests are numbered from here on: see `CoordinatorOptions`. */
   readonly firstRequest: number;
 }
@@ -116,7 +116,7 @@ export class AntiEntropy {
     this.wire = new Wire(transport, store.writers);
     const elapsed = () => clock.elapsed();
     this.worker = new Worker(new TokenBucket(options.throttle), elapsed, 1);
-    this.streamer = new Worker(new TokenBucket(options.streamThrottle), elapsed, STREAM_WALKS);
+    this.streamer = new Worker(options.pace, elapsed, STREAM_WALKS);
     this.nextRequest = options.firstRequest;
     this.ground = {
       store,

@@ -20,14 +20,15 @@ export function differingRanges(
   if (theirs === undefined && trees.isEmpty(db, slot)) return ranges;
   let last: DifferingRange | undefined;
   for (let leaf = 0; leaf < LEAVES; leaf++) {
-    const our = { a: trees.leafA(db, slot, leaf), b: trees.leafB(db, slot, leaf) };
+    const a = trees.leafA(db, slot, leaf);
+    const b = trees.leafB(db, slot, leaf);
     const their = theirs?.[leaf] ?? NOTHING;
-    if (same(our, their)) {
+    if (a === their.a && b === their.b) {
       last = undefined;
       continue;
     }
     const { from, to } = leafRange(leaf);
-    const empty = same(our, NOTHING) ? 'ours' : same(their, NOTHING) ? 'theirs' : null;
+    const empty = same({ a, b }, NOTHING) ? 'ours' : same(their, NOTHING) ? 'theirs' : null;
     if (last === undefined) ranges.push({ db, slot, from, to, empty });
     else ranges[ranges.length - 1] = { ...last, to, empty: last.empty === empty ? empty : null };
     last = ranges[ranges.length - 1];

@@ -6,6 +6,7 @@ import { RECORD_BYTES } from './responder.js';
 import type { Session } from './session.js';
 import { NOTHING, type Sum, same } from './shared-slots.js';
 import { Ask, End, MAX_HASHES, type SentRecord } from './wire.js';
+import { LISTED } from './worker.js';
 
 /** A range that is thought to hold no more than this is fetched whole, bytes. */
 const SMALL_BYTES = 4096;
@@ -66,7 +67,7 @@ export class RangeRepair {
     const { store, summaries } = this.session.ground;
     this.session.work((jobDone) => {
       listRange(store, summaries, page, Number.POSITIVE_INFINITY, (error, ours) => {
-        jobDone(0);
+        jobDone(0, ours.hashes.length * LISTED);
         if (error !== null) this.session.fail(`the disk could not be read: ${error.message}`);
         else if (!this.session.closed) this.compare(sumsOf(ours), sumsOf(theirs));
       });
@@ -194,7 +195,7 @@ export class RangeRepair {
     };
     this.session.work((jobDone) => {
       walkHashes(ground.store, range, wanted, visit, (error) => {
-        jobDone(bytes);
+        jobDone(bytes, records);
         if (error !== null) this.session.fail(`the disk could not be read: ${error.message}`);
         else if (records > 0) this.endPush(request, records, () => next(upTo));
         else if (!this.session.closed) next(upTo);

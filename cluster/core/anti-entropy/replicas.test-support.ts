@@ -9,6 +9,7 @@ import { Message } from '../../messages.js';
 import { FrameReader } from '../../transport/frame-reader.js';
 import { HybridClock, hlcFromMs } from '../hlc.js';
 import { Frames } from '../register/frames.test-support.js';
+import { TokenBucket } from '../token-bucket.js';
 import type { Topology } from '../topology.js';
 import { AntiEntropy } from './anti-entropy.js';
 
@@ -51,7 +52,7 @@ export class ReplicaBench {
         handedOver: () => true,
         interval: () => this.repairInterval,
         throttle: () => 1 << 30,
-        streamThrottle: () => this.streamThrottle,
+        pace: new TokenBucket(() => this.streamThrottle),
         firstRequest: 1,
       },
     );

@@ -19,7 +19,7 @@ import {
   type SentRecord,
   type Wire,
 } from './wire.js';
-import type { Worker } from './worker.js';
+import { type Done, LISTED, type Worker } from './worker.js';
 
 /** Requests of one peer under way at once; more is nonsense. */
 const MAX_OPEN = 64;
@@ -141,10 +141,10 @@ export class Responder {
     const by = isStream ? streamer : worker;
     by.add((done) => {
       // The peer may have gone meanwhile.
-      if (this.peers.get(peer)?.open !== open) return done(0);
-      const finish = (bytes: number): void => {
+      if (this.peers.get(peer)?.open !== open) return done(0, 0);
+      const finish: Done = (bytes, records) => {
         open.delete(request);
-        done(bytes);
+        done(bytes, records);
       };
       if (what === Ask.List) this.answerList(peer, request, range, finish);
       else if (what === Ask.All) this.answerRecords(peer, request, range, null, finish);
@@ -225,14 +225,15 @@ export class Responder {
       for (const group of places)
         for (let i = 0; i < SLOTS_PER_GROUP; i++) put(shared.slot(group * SLOTS_PER_GROUP + i));
     } else {
-      for (const slot of places) this.writeLeaves(out, slot);
+      const { databases } = this.ground.summaries.trees;
+      for (const slot of places) this.writeLeaves(out, slot, databases);
     }
   }
 
   /** Which databases have anything of the slot, and the leaves of these. */
-  private writeLeaves(out: Out, slot: number): void {
+  private writeLeaves(out: Out, slot: number, databases: readonly number[]): void {
     const { trees } = this.ground.summaries;
-    const used = trees.databases.filter((db) => !trees.isEmpty(db, slot));
+    const used = databases.filter((db) => !trees.isEmpty(db, slot));
     out.u16(used.reduce((mask, db) => mask | (1 << db), 0));
     for (const db of used) {
       for (let leaf = 0; leaf < LEAVES; leaf++) {
@@ -242,11 +243,12 @@ export class Responder {
     }
   }
 
-  private answerList(peer: PeerId, request: number, range: HashRange, done: (bytes: number) => void): void {
+  private answerList(peer: PeerId, request: number, range: HashRange, done: Done): void {
     const { store, summaries, wire } = this.ground;
     listRange(store, summaries, range, MAX_HASHES, (error, list) => {
-      if (error === null) done(wire.sendList(peer, request, list));
-      else done(wire.sendEnd(peer, request, End.Cannot));
+      const bytes =
+        error === null ? wire.sendList(peer, request, list) : wire.sendEnd(peer, request, End.Cannot);
+      done(bytes, list.hashes.length * LISTED);
     });
   }
 
@@ -255,7 +257,7 @@ export class Responder {
     request: number,
     range: HashRange,
     wanted: ReadonlySet<number> | null,
-    done: (bytes: number) => void,
+    done: Done,
   ): void {
     const { store, wire } = this.ground;
     const { db, slot } = range;
@@ -274,7 +276,7 @@ export class Responder {
     };
     walkHashes(store, range, wanted, visit, (error) => {
       const what = error === null ? End.Done : End.Cannot;
-      done(bytes + wire.sendEnd(peer, request, what, records, upTo));
+      done(bytes + wire.sendEnd(peer, request, what, records, upTo), records);
     });
   }
 

@@ -121,7 +121,7 @@ export class Session {
     if (!this.plan.isStream) return this.ask(send, answers);
     this.work((done) => {
       this.ask(send, answers);
-      done(0);
+      done(0, 0);
     });
   }
 
@@ -133,7 +133,7 @@ export class Session {
 
   /** Queues work on the disk; skipped once the session is over. */
   work(job: Job): void {
-    this.worker.add((done) => (this.closed ? done(0) : job(done)));
+    this.worker.add((done) => (this.closed ? done(0, 0) : job(done)));
   }
 
   /** Whether an answer to this is waited for. */

@@ -1,10 +1,18 @@
-import type { TokenBucket } from '../token-bucket.js';
+/** Whether anything may be done now, and what was: `TokenBucket`, `StreamPace`. */
+export interface Throttle {
+  open(elapsedMs: number): boolean;
+  take(bytes: number, records: number): void;
+}
 
-/** Does its work and calls back once, with the bytes it has sent. */
-export type Job = (done: (bytes: number) => void) => void;
+/** What a record costs that is only told of: as much as this part of one that is sent, or taken. */
+export const LISTED = 1 / 8;
+
+/** To be called once, with what was sent. */
+export type Done = (bytes: number, records: number) => void;
+export type Job = (done: Done) => void;
 
 /**
- * All walking over the disk that repair does, `width` walks at a time, and none is begun while more bytes were sent than the throttle allows:
+ * All walking over the disk that repair does, `width` walks at a time, and none is begun while more was sent than the throttle allows:
  * so a repair takes so many readers' share of the disk at most, and clients are served beside it. What is under way when the throttle closes
  * still ends.
  */
@@ -20,7 +28,7 @@ export class Worker {
   private stopped = false;
 
   constructor(
-    private readonly bucket: TokenBucket,
+    private readonly throttle: Throttle,
     private readonly elapsed: () => number,
     private readonly width: number,
   ) {}
@@ -37,22 +45,22 @@ export class Worker {
   /** Goes on if the throttle allows it: called now and then. */
   run(): void {
     while (this.running < this.width && !this.stopped && this.jobs.length > 0) {
-      if (!this.bucket.open(this.elapsed())) return;
+      if (!this.throttle.open(this.elapsed())) return;
       this.running++;
-      this.jobs.shift()!((bytes) => {
+      this.jobs.shift()!((bytes, records) => {
         this.running--;
         this.sent += bytes;
-        this.bucket.take(bytes);
+        this.throttle.take(bytes, records);
         this.run();
       });
     }
   }
 
-  /** The throttle is to count the bytes of a record as well. */
+  /** The throttle is to count a record that came as well. */
   charge(bytes: number): void {
     this.received += bytes;
     this.records++;
-    this.bucket.take(bytes);
+    this.throttle.take(bytes, 1);
   }
 
   stop(): void {

@@ -4,7 +4,6 @@ import type { RecordEntry } from '../../../storage/record-cache.js';
 import { walkRows } from '../../../storage/row-walk.js';
 import type { StreamEnd } from '../anti-entropy/anti-entropy.js';
 import { isSettled } from '../reap-judge.js';
-import { TokenBucket } from '../token-bucket.js';
 import { recall } from '../unwritten.js';
 import { type Duty, type DutyWorld, firstOf, fullest, Patience } from './duty.js';
 
@@ -14,6 +13,8 @@ const SCAN_EVERY_MS = 2000;
 const PAUSE_MS = 200;
 /** Slots that are looked at at once, and as many that are dropped: each mostly waits for the disk, and for others' turns of the event loop. */
 const AT_ONCE = 8;
+/** What a row costs that goes: as much as this part of one that is sent, or taken. */
+const DROPPED = 1 / 2;
 const NOTHING = [0, 0] as const;
 
 /** A slot of which something is here that has no business here. */
@@ -59,7 +60,6 @@ export class Clearing implements Duty {
   /** Slots with rows of stand-ins only, when their sums were these. */
   private readonly standIns = new Map<number, readonly [a: number, b: number]>();
   private readonly patience = new Patience();
-  private readonly bucket: TokenBucket;
   private readonly epoch: number;
   /** Slots that were safe when they were compared, and are to be dropped. */
   private readonly ready: number[] = [];
@@ -73,7 +73,6 @@ export class Clearing implements Duty {
   private elapsedMs = 0;
 
   constructor(private readonly world: DutyWorld) {
-    this.bucket = new TokenBucket(world.throttle);
     this.epoch = world.topology().epoch;
   }
 
@@ -242,7 +241,7 @@ export class Clearing implements Duty {
   }
 
   private drop(dropping: Dropping): void {
-    if (!this.bucket.open(this.elapsedMs)) return;
+    if (!this.world.pace.open(this.elapsedMs)) return;
     dropping.isBusy = true;
     const { store, hints, forgot } = this.world;
     const mayGo = (entry: RecordEntry): boolean => {
@@ -254,7 +253,7 @@ export class Clearing implements Duty {
     };
     dropRows(store, dropping.slot, dropping.from, mayGo, (error, dropped) => {
       dropping.isBusy = false;
-      this.bucket.take(dropped.bytes);
+      this.world.pace.take(dropped.bytes, dropped.dropped * DROPPED);
       this.wentOn(dropping, error, dropped);
       this.next();
     });

@@ -3,6 +3,7 @@ import { HintStore } from '../../../storage/hint-store.js';
 import type { KeyRecord } from '../../../storage/record.js';
 import { ReplicaBench, ReplicaRing } from '../anti-entropy/replicas.test-support.js';
 import { type Level, QUORUM } from '../levels.js';
+import { TokenBucket } from '../token-bucket.js';
 import type { Topology } from '../topology.js';
 import { Duties } from './duties.js';
 import type { DutyWorld } from './duty.js';
@@ -58,7 +59,7 @@ export class DutyNode extends ReplicaBench {
       identityOf: (peer) => this.identities[peer] ?? '',
       writeQuorum: () => this.writeQuorum,
       requestTimeout: () => REQUEST_MS,
-      throttle: () => this.streamThrottle,
+      pace: new TokenBucket(() => this.streamThrottle),
       forgot: (record) => this.forgotten.push(record),
       log: { info: () => {}, warn: () => {}, error: () => {} },
     });

@@ -4,6 +4,7 @@ import type { RecordStore } from '../../../storage/record-store.js';
 import type { SlotTrees } from '../../../storage/slot-trees.js';
 import type { Log } from '../../environment.js';
 import type { AntiEntropy, StreamEnd } from '../anti-entropy/anti-entropy.js';
+import type { Throttle } from '../anti-entropy/worker.js';
 import type { Level } from '../levels.js';
 import type { RegisterMemory } from '../register/memory.js';
 import type { Registers } from '../register/registers.js';
@@ -40,8 +41,7 @@ export interface DutyWorld {
   readonly writeQuorum: () => Level;
   /** ms */
   readonly requestTimeout: () => number;
-  /** Bytes a second. */
-  readonly throttle: () => number;
+  readonly pace: Throttle;
   /** A record of which this node is no home is about to be removed here; null: it is damaged. */
   readonly forgot: (record: KeyRecord | null) => void;
   readonly log: Log;
@@ -81,11 +81,12 @@ export function fullest(
   peersOf: (slot: number) => Iterable<number>,
   may: (peer: number) => boolean,
 ): number | undefined {
-  const counts = new Map<number, number>();
-  for (const slot of slots) for (const peer of peersOf(slot)) counts.set(peer, (counts.get(peer) ?? 0) + 1);
+  const counts: number[] = [];
+  for (const slot of slots) for (const peer of peersOf(slot)) counts[peer] = (counts[peer] ?? 0) + 1;
   let best: number | undefined;
-  for (const [peer, count] of counts)
-    if (may(peer) && (best === undefined || count > counts.get(best)!)) best = peer;
+  counts.forEach((count, peer) => {
+    if (may(peer) && (best === undefined || count > counts[best])) best = peer;
+  });
   return best;
 }
 

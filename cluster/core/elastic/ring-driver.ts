@@ -125,7 +125,7 @@ export class RingDriver {
       const { name } = topology.members[member];
       const leaves = !topology.ring.current.some((one) => one.name === name);
       has = leaves || topology.lostBy(member).includes(1);
-    } else if (topology.ring.phase === 'sealed') has = slotsToSeal(topology, member).length > 0;
+    } else if (topology.ring.phase === 'sealed') has = slotsToSeal(topology, member).next().done !== true;
     else has = topology.gainedBy(member).includes(1);
     this.duties.set(member, has);
     return has;

@@ -56,7 +56,7 @@ export class Sealing implements Duty {
   constructor(private readonly world: DutyWorld) {
     const topology = world.topology();
     const { self, members, ring } = topology;
-    this.slots = slotsToSeal(topology, self);
+    this.slots = [...slotsToSeal(topology, self)];
     this.wanted = new Set(this.slots);
     this.gone = new Uint8Array(members.length);
     for (const name of ring.gone) this.gone[topology.numberOf(name)!] = 1;
@@ -182,13 +182,11 @@ export class Sealing implements Duty {
 }
 
 /** Slots of which the member is to be a home, and that it may not have all of. */
-export function slotsToSeal(topology: Topology, member: number): number[] {
-  const slots: number[] = [];
+export function* slotsToSeal(topology: Topology, member: number): Generator<number> {
   for (let slot = 0; slot < SLOTS; slot++) {
-    const sources = topology.sources(slot);
     const targets = topology.targets(slot);
-    if (targets.includes(member) && (!sources.includes(member) || targets.length < sources.length))
-      slots.push(slot);
+    if (!targets.includes(member)) continue;
+    const sources = topology.sources(slot);
+    if (!sources.includes(member) || targets.length < sources.length) yield slot;
   }
-  return slots;
 }
