@@ -67,6 +67,7 @@ export class SimWorld {
   /** Flushes under way, and when the last was over, whatever came of it. */
   readonly flushes = { underWay: 0, lastEnd: -1 };
   private readonly budget: LossBudget;
+  private isFounded = false;
   private readonly logsMatter: boolean;
   readonly votesMatter: boolean;
   readonly leastMembers: number;
@@ -204,6 +205,15 @@ export class SimWorld {
       this.runFor(10);
     }
     return true;
+  }
+
+  /**
+   * There was a moment at which all had their votes on the ring. A machine that is gone for good before it leaves a cluster behind that cannot decide
+   * to go on without it, for all that is known (ARCHITECTURE.md, "When the ring changes").
+   */
+  get founded(): boolean {
+    this.isFounded ||= this.nodes.every(({ life }) => life?.assembly.ring.remembers === true);
+    return this.isFounded;
   }
 
   /** All nodes run, are in the ring, and everybody is connected with everybody. */

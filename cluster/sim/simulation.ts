@@ -124,6 +124,8 @@ function lossesBorne(plan: Plan): number {
 function readsAreFresh(plan: Plan, { faults }: Troubles): boolean {
   const { sloppy } = { ...USUAL, ...plan.settings };
   if (sloppy && faults.length > 0) return false;
+  // What is linearizable is acknowledged by a majority, whatever the level of writes; fewer than that do not show it.
+  if (plan.serial !== undefined && !readsMeet(plan)) return false;
   const { readQuorum, writeQuorum, n } = replication(plan);
   return leastOf(plan, readQuorum) + leastOf(plan, writeQuorum) > n;
 }

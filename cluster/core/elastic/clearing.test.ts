@@ -205,6 +205,20 @@ describe('rows with hints', () => {
     expect(done()).toBe(true);
   });
 
+  // Seeds 2002690, 2003146 and 2003353 of `simulate -- --elastic --serial --minutes 0.4`: cleared for ever.
+  it('stay with a stand-in that takes on another one as soon as the rest has gone', () => {
+    node.put(lost[0], 'hinted', '1');
+    node.put(lost[0], 'plain', '2');
+    keepHint(lost[0], 'hinted', 3);
+    ring.turn(ringOf('clearing', A, B));
+    ring.down(3);
+    while (node.get(lost[0], 'plain') !== undefined) ring.pass(1);
+    node.put(lost[0], 'another', '3');
+    keepHint(lost[0], 'another', 3);
+    ring.pass(8000);
+    expect([node.keys(lost[0]), done()]).toEqual([2, true]);
+  });
+
   it('have to be handed over by who leaves', () => {
     begin('sealed', B, A, 3);
     node.put(lost[0], 'hinted', '1');

@@ -275,12 +275,11 @@ export class Clearing implements Duty {
     this.dropping.delete(slot);
     const foreign = this.foreign.get(slot);
     if (foreign === undefined) return;
-    if (error === null && dropping.kept === dropping.hinted) {
-      this.standIns.set(slot, this.sumsOf(slot));
-      return;
-    }
-    // Something is in use, or the disk has failed: it is compared again, as it is then.
+    // Something is in use, or the disk has failed, or something comes before this is seen: then it is compared again, as it is then.
     foreign.isSafe = false;
     foreign.notBeforeMs = this.elapsedMs + PAUSE_MS;
+    if (error !== null || dropping.kept > dropping.hinted) return;
+    this.standIns.set(slot, this.sumsOf(slot));
+    foreign.isLooked = false;
   }
 }

@@ -73,6 +73,7 @@ function leaves(world: SimWorld): boolean {
 
 /** A machine that runs is gone for good, as far as that is borne. */
 function lose(world: SimWorld): SimNode | undefined {
+  if (!world.founded) return undefined;
   const node = settled(world).find((one) => one.running && canDecideWithout(world, one));
   if (node === undefined || !world.mayForget(node, 'machine')) return undefined;
   node.crash(true);
