@@ -61,8 +61,10 @@ export class Coordinator {
     writes: 0,
     timeouts: 0,
   };
-  /** Operations begun and not ended. */
+  /** Operations begun and not ended, */
   underWay = 0;
+  /** and records that operations were begun with, since the start. */
+  begun = 0;
   readonly groups: WriteGroups;
   readonly reads: QuorumReads;
   /** Runs what is linearizable. */
@@ -129,6 +131,7 @@ export class Coordinator {
     operation.coordinator = this;
     operation.pending = 1;
     this.underWay++;
+    this.begun += operation.count;
     const topology = this.topology();
     if (operation.serial && !isSingle(operation, topology)) return this.registers!.begin(operation);
     if (operation.isWrite) this.fetchForWrite(operation, topology);

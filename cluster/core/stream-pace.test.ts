@@ -53,7 +53,7 @@ describe('the pace of slots that move', () => {
     expect(bench.streams(10) / 3000).toBeCloseTo(1, 1);
     bench.perSecond = 20;
     bench.streams(10);
-    expect(bench.streams(10) / 100).toBeCloseTo(1, 1);
+    expect(bench.streams(10) / 200).toBeCloseTo(1, 1);
   });
 
   it('comes back when the node keeps up again', () => {

@@ -4,7 +4,7 @@ import type { Replica } from './replica.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** This node is behind when its ticks are later than this on average, ms: everything else it has to do waits as long. */
-const LATE_MS = 2;
+const LATE_MS = 5;
 /** Ticks that the averages go over, about. */
 const TICKS = 10;
 /** One tick alone says nothing, however late: that is a pause, and over when it is seen. */
@@ -12,26 +12,28 @@ const MAX_LATE_MS = TICKS * LATE_MS;
 /** What becomes of the pace with each tick, while this node is behind and while it is not. */
 const SLOWER = 0.8;
 const FASTER = 1.1;
-/** It never gets slower than this, nor counts as bounded when it is faster, records a second. */
-const SLOWEST = 100;
+/** It never gets slower than this, whatever its share, nor counts as bounded when it is faster, records a second. */
+const SLOWEST = 200;
 const FASTEST = 1e6;
+/** A large record counts as one more for so many bytes. */
+const BYTES_PER_RECORD = 4096;
 
 export interface PaceOptions {
   /** From one tick to the next when all is well. */
   readonly tickMs: number;
   /** Bytes a second, whatever else there is to do. */
   readonly throttle: () => number;
-  /** Of all that this node does while it is behind, so much at least is for slots that move, and no more while clients take the rest: 1 to 100. */
+  /** Of all records that this node reads and writes while it is behind, so many of 100 at least are of slots that move, and no more while clients take the rest. */
   readonly share: () => number;
-  /** Reads and writes of records for clients until now, its own and those of other coordinators. */
+  /** Records read and written for clients until now, as their coordinator and as a replica. */
   readonly served: () => number;
 }
 
 /**
  * How fast slots move: as fast as `stream-throttle` allows while there is time for it, and so fast only that clients keep their share of this node
- * while there is not. Whether there is time shows in ticks that come too late; then the pace goes down by a fifth and otherwise up by a tenth, which
- * settles near the point where everything is just done in time (as in "Congestion Avoidance and Control", Jacobson 1988). Busy clients alone make a
- * node late, however slow the pace is: so it never falls below a share of what is done for them, and every change of the ring comes to its end.
+ * while there is not. Whether there is time shows in ticks that come too late: then the pace goes down with each by a fifth, from about what is really done,
+ * and otherwise up by a tenth. Busy clients alone make a node late, however slow the pace is: so it never falls below a share of what is done for
+ * them, and every change of the ring comes to its end.
  */
 export class StreamPace implements Throttle {
   readonly messages: readonly number[] = [];
@@ -43,6 +45,8 @@ export class StreamPace implements Throttle {
   private lateMs = 0;
   private servedBefore = 0;
   private servedPerSecond = 0;
+  private taken = 0;
+  private takenPerSecond = 0;
 
   constructor(private readonly options: PaceOptions) {
     this.bytes = new TokenBucket(options.throttle);
@@ -64,9 +68,10 @@ export class StreamPace implements Throttle {
       const lateMs = Math.min(MAX_LATE_MS, Math.max(0, tookMs - this.options.tickMs));
       this.lateMs += (lateMs - this.lateMs) / TICKS;
       this.servedPerSecond += ((1000 * (served - this.servedBefore)) / tookMs - this.servedPerSecond) / TICKS;
-      const pace = this.perSecond * (this.mustYield ? SLOWER : FASTER);
-      this.perSecond = Math.min(FASTEST, Math.max(this.least, pace));
+      this.takenPerSecond += ((1000 * this.taken) / tookMs - this.takenPerSecond) / TICKS;
+      this.perSecond = Math.min(FASTEST, Math.max(this.least, this.next));
     }
+    this.taken = 0;
     this.tickedMs = elapsedMs;
     this.servedBefore = served;
   }
@@ -79,8 +84,15 @@ export class StreamPace implements Throttle {
   }
 
   take(bytes: number, records: number): void {
+    const counted = Math.max(records, bytes / BYTES_PER_RECORD);
+    this.taken += counted;
     this.bytes.take(bytes);
-    this.records.take(records);
+    this.records.take(counted);
+  }
+
+  private get next(): number {
+    if (!this.mustYield) return this.perSecond * FASTER;
+    return SLOWER * Math.min(this.perSecond, 2 * this.takenPerSecond);
   }
 
   /** Where nobody waits, nobody is kept waiting. */
@@ -94,12 +106,10 @@ export class StreamPace implements Throttle {
   }
 }
 
-/** Records read and written so far, as the coordinator and as a replica. */
+/** Records read and written so far, as the coordinator (also of what is linearizable) and as a replica. */
 export function servedBy(
-  coordinator: Pick<Coordinator, 'counters'>,
+  coordinator: Pick<Coordinator, 'begun'>,
   replica: Pick<Replica, 'counters'>,
 ): number {
-  const { quorumReads, localReads, writes } = coordinator.counters;
-  const { applied, readsServed } = replica.counters;
-  return quorumReads + localReads + writes + applied + readsServed;
+  return coordinator.begun + replica.counters.applied + replica.counters.readsServed;
 }

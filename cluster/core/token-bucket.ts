@@ -11,8 +11,9 @@ export class TokenBucket {
   /** Whether anything may be taken now. */
   open(elapsedMs: number): boolean {
     const rate = this.perSecond();
+    // Who asks may go by the time of the last tick, and another by that of now: nothing is paid out twice.
     const seconds = Math.max(0, elapsedMs - this.filledMs) / 1000;
-    this.filledMs = elapsedMs;
+    this.filledMs = Math.max(this.filledMs, elapsedMs);
     this.tokens = Math.min(rate * BURST_SECONDS, this.tokens + rate * seconds);
     return this.tokens > 0;
   }

@@ -212,8 +212,11 @@ export class SimWorld {
    * to go on without it, for all that is known (ARCHITECTURE.md, "When the ring changes").
    */
   get founded(): boolean {
-    this.isFounded ||= this.nodes.every(({ life }) => life?.assembly.ring.remembers === true);
     return this.isFounded;
+  }
+
+  noteFounded(): void {
+    this.isFounded ||= this.nodes.every(({ life }) => life?.assembly.ring.remembers === true);
   }
 
   /** All nodes run, are in the ring, and everybody is connected with everybody. */

@@ -197,6 +197,7 @@ function runAndSample(world: SimWorld, ms: number): void {
   while (world.queue.now < end) {
     world.runFor(Math.min(SAMPLE_MS, end - world.queue.now));
     world.gauges.sample();
+    world.noteFounded();
   }
 }
 

@@ -34,8 +34,8 @@ export class Intake {
     if (entry.record !== undefined) return this.apply(entry, record, done);
     this.store.load(entry, {
       loaded: () => {
-        // A damaged copy of our own is replaced; one that could not be read may be sound and hold more.
-        if (entry.loadError === null) return this.apply(entry, record, done);
+        // What is damaged may have held more than the one peer knows, and is replaced by what all of them do (`damaged-records.ts`).
+        if (entry.loadError === null && !entry.corrupt) return this.apply(entry, record, done);
         this.store.unpin(entry);
         done('failed', 0);
       },

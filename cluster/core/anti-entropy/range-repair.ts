@@ -2,7 +2,7 @@ import { type HashRange, listRange, type RangeList } from '../../../storage/rang
 import { LEAVES } from '../../../storage/slot-trees.js';
 import { around, type Found, walkHashes } from './hash-walk.js';
 import { type DifferingRange, leavesOf } from './leaf-compare.js';
-import { RECORD_BYTES } from './responder.js';
+import { RECORD_BYTES, RECORDS_AT_ONCE } from './responder.js';
 import type { Session } from './session.js';
 import { NOTHING, type Sum, same } from './shared-slots.js';
 import { Ask, End, MAX_HASHES, type SentRecord } from './wire.js';
@@ -189,7 +189,7 @@ export class RangeRepair {
         if (sent > 0) records++;
         else progress.keysFailed++;
       }
-      if (bytes < RECORD_BYTES) return true;
+      if (bytes < RECORD_BYTES && records < RECORDS_AT_ONCE) return true;
       upTo = hash;
       return false;
     };

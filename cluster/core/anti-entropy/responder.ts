@@ -25,6 +25,8 @@ import { type Done, LISTED, type Worker } from './worker.js';
 const MAX_OPEN = 64;
 /** An answer with records ends after so many bytes; the rest is asked for again. */
 export const RECORD_BYTES = 1 << 20;
+/** or so many of them, so that a pace is kept by small ones as well. */
+export const RECORDS_AT_ONCE = 512;
 /** Whoever waits for an answer is told so often that it is being worked on. */
 const WORKING_EVERY_MS = 1000;
 /** A peer that was silent for so long has ended its session, and another may begin one. */
@@ -183,8 +185,14 @@ export class Responder {
 
   /** All records of a push were sent. */
   onPushEnd(peer: PeerId, request: number, records: number): boolean {
-    const push = this.stateOf(peer).pushes.get(request);
-    if (push === undefined || push.expected >= 0 || records !== push.received) return false;
+    const { pushes } = this.stateOf(peer);
+    const push = pushes.get(request);
+    if (push !== undefined && push.expected >= 0) return false;
+    if (push === undefined || records !== push.received) {
+      // Of some it is not known any more what became of them: the peer was taken for dead meanwhile, and did not notice.
+      pushes.delete(request);
+      return this.ground.wire.sendEnd(peer, request, End.Done, 0, 0) >= 0;
+    }
     push.expected = records;
     this.settle(peer, request, push);
     return true;
@@ -270,7 +278,7 @@ export class Responder {
         bytes += sent;
         if (sent > 0) records++;
       }
-      if (bytes < RECORD_BYTES) return true;
+      if (bytes < RECORD_BYTES && records < RECORDS_AT_ONCE) return true;
       upTo = hash;
       return false;
     };

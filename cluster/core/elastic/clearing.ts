@@ -34,7 +34,10 @@ class Foreign {
 interface Dropping {
   readonly slot: number;
   from: Buffer | null;
-  /** Rows that had to stay, and those of them that are stand-ins'. */
+  /** The sums of the slot when it was begun. */
+  readonly sums: readonly [a: number, b: number];
+  /** Rows that went, that had to stay, and those of the latter that are stand-ins'. */
+  dropped: number;
   kept: number;
   hinted: number;
   /** Some of them are under way. */
@@ -234,7 +237,8 @@ export class Clearing implements Duty {
       // Something came in between.
       foreign.isSafe = this.isAs(slot, [foreign.a, foreign.b]);
       if (!foreign.isSafe) continue;
-      const dropping = { slot, from: null, kept: 0, hinted: 0, isBusy: false };
+      const sums = this.sumsOf(slot);
+      const dropping = { slot, sums, from: null, dropped: 0, kept: 0, hinted: 0, isBusy: false };
       this.dropping.set(slot, dropping);
       this.drop(dropping);
     }
@@ -267,8 +271,9 @@ export class Clearing implements Duty {
     return entry.corrupt || isSettled(this.world.store, entry);
   }
 
-  private wentOn(dropping: Dropping, error: Error | null, { kept, next }: Dropped): void {
+  private wentOn(dropping: Dropping, error: Error | null, { dropped, kept, next }: Dropped): void {
     const { slot } = dropping;
+    dropping.dropped += dropped;
     dropping.kept += kept;
     dropping.from = next;
     if (error === null && next !== null) return;
@@ -279,7 +284,8 @@ export class Clearing implements Duty {
     foreign.isSafe = false;
     foreign.notBeforeMs = this.elapsedMs + PAUSE_MS;
     if (error !== null || dropping.kept > dropping.hinted) return;
-    this.standIns.set(slot, this.sumsOf(slot));
     foreign.isLooked = false;
+    // What came while rows went was not looked at.
+    if (dropping.dropped === 0) this.standIns.set(slot, dropping.sums);
   }
 }

@@ -81,12 +81,11 @@ export function fullest(
   peersOf: (slot: number) => Iterable<number>,
   may: (peer: number) => boolean,
 ): number | undefined {
-  const counts: number[] = [];
-  for (const slot of slots) for (const peer of peersOf(slot)) counts[peer] = (counts[peer] ?? 0) + 1;
+  const counts = new Map<number, number>();
+  for (const slot of slots) for (const peer of peersOf(slot)) counts.set(peer, (counts.get(peer) ?? 0) + 1);
   let best: number | undefined;
-  counts.forEach((count, peer) => {
-    if (may(peer) && (best === undefined || count > counts[best])) best = peer;
-  });
+  for (const [peer, count] of counts)
+    if (may(peer) && (best === undefined || count > counts.get(best)!)) best = peer;
   return best;
 }
 
