@@ -51,6 +51,17 @@ describe('a damaged record of a home replica', () => {
     expect(bench.damaged.open).toBe(0);
   });
 
+  // Seeds 3001416 and 3004457 of `simulate -- --serial --minutes 0.4`: each waited for the other, and the key refused for ever.
+  it('is replaced although a register waits to see what came of its round', () => {
+    damagedKey();
+    const entry = bench.store.pin(0, bench.slot, 'k');
+    entry.unsettled = true;
+    tick();
+    for (let i = 0; i < 3; i++) bench.answerReads({ 1: bench.record('one', 5), 2: bench.record('two', 7) });
+    bench.disk.settle();
+    expect([bench.load('k'), bench.damaged.open, entry.pins]).toEqual(['two', 0, 1]);
+  });
+
   it('is removed when none of them has any', () => {
     damagedKey();
     tick();

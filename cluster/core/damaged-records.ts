@@ -157,17 +157,20 @@ export class DamagedRecords {
       }
       store.unpin(entry);
     };
-    entry.pins++;
+    // A register that waits to know what came of its last round would make this wait for the record, and the record wait for this.
+    const own = entry.record === undefined ? undefined : entry;
+    const copies = own === undefined ? size - 1 : size;
+    if (own !== undefined) own.pins++;
     const read = new KeyRead(
       { readDone },
       0,
       db,
       slot,
       key,
-      entry,
+      own,
       topology.self,
-      size,
-      size,
+      copies,
+      copies,
       false,
       0,
       this.effects(),

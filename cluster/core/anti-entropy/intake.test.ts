@@ -24,7 +24,7 @@ it('does not put what one peer has in the place of a damaged copy, which may hav
     became = taken;
   });
   bench.disk.settle();
-  expect([became, bench.load('k')]).toEqual(['failed', null]);
+  expect([became, bench.load('k')]).toEqual(['damaged', null]);
   for (let i = 0; i < 4; i++) {
     bench.damaged.tick(bench.now, bench.now);
     bench.answerReads({ 1: bench.record('newer', 2), 2: bench.record('older', 1) });

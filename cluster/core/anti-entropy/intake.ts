@@ -6,8 +6,11 @@ import type { Clock, Log } from '../../environment.js';
 import { applyRecord } from '../apply.js';
 import type { HybridClock } from '../hlc.js';
 
-/** What became of a record that came: `added` where there was none of its key, `failed` when it could not be taken and is missing still. */
-export type Taken = 'added' | 'changed' | 'same' | 'failed';
+/**
+ * What became of a record that came: `added` where there was none of its key, `failed` when it could not be taken and is missing still, `damaged`
+ * when our own is, which may have held more than the one peer knows: what all of them know will take its place (`damaged-records.ts`).
+ */
+export type Taken = 'added' | 'changed' | 'same' | 'failed' | 'damaged';
 
 /** Merges records that came by repair into our own. */
 export class Intake {
@@ -34,10 +37,11 @@ export class Intake {
     if (entry.record !== undefined) return this.apply(entry, record, done);
     this.store.load(entry, {
       loaded: () => {
-        // What is damaged may have held more than the one peer knows, and is replaced by what all of them do (`damaged-records.ts`).
-        if (entry.loadError === null && !entry.corrupt) return this.apply(entry, record, done);
+        // One that could not be read may be sound and hold more.
+        const failure = entry.loadError !== null ? 'failed' : entry.corrupt ? 'damaged' : null;
+        if (failure === null) return this.apply(entry, record, done);
         this.store.unpin(entry);
-        done('failed', 0);
+        done(failure, 0);
       },
     });
   }

@@ -176,7 +176,8 @@ export class Responder {
     const into = push;
     this.ground.intake.take(sent.db, sent.slot, sent.key, sent.record, (taken, seq) => {
       into.taking--;
-      this.count(into, taken, seq);
+      // Who lets go of a slot has to know that what it sends is kept.
+      this.count(into, taken === 'damaged' && isMoving ? 'failed' : taken, seq);
       if (isMoving) countStreamed(this.ground.streamed, taken);
       this.settle(peer, sent.request, into);
     });
