@@ -225,7 +225,8 @@ export class Checker {
     const { facts } = this;
     if (madeAt <= facts.lastFlush() + facts.clocksOffMs && facts.flushed(hlc)) return true;
     if (value !== null && !(expireAt !== 0 && facts.mayHaveExpired(expireAt))) return false;
-    return facts.now() - Math.min(madeAt, facts.timeOf(hlc)) >= facts.graceMs;
+    // By the clock of who asks all others, which may be ahead: safe, for they all have to agree.
+    return facts.now() + facts.clocksOffMs - Math.min(madeAt, facts.timeOf(hlc)) >= facts.graceMs;
   }
 
   /** A write that was acknowledged and had seen this one. */
