@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { dataKeyFrom, parseDataKey, SLOTS } from '../../storage/key-layout.js';
+import { fnv1a } from '../../storage/writers.js';
 import { Message } from '../messages.js';
 import { CoreBench, type TestOperation } from './coordinator.test-support.js';
 
@@ -60,6 +61,17 @@ describe('a damaged record of a home replica', () => {
     for (let i = 0; i < 3; i++) bench.answerReads({ 1: bench.record('one', 5), 2: bench.record('two', 7) });
     bench.disk.settle();
     expect([bench.load('k'), bench.damaged.open]).toEqual(['two', 0]);
+  });
+
+  it('stays when it was only misread: nobody else may have it', () => {
+    bench.onDisk('k', bench.record('own', 9));
+    bench.store.onCorrupt({ db: 0, slot: bench.slot, hash: fnv1a('k'), key: 'k' }, null);
+    tick();
+    for (let i = 0; i < 4; i++) {
+      bench.answerReads({ 1: bench.record('older', 5), 2: null });
+      bench.disk.settle();
+    }
+    expect([bench.load('k'), bench.damaged.open]).toEqual(['own', 0]);
   });
 
   it('is removed when none of them has any', () => {

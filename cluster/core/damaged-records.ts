@@ -139,16 +139,34 @@ export class DamagedRecords {
   }
 
   private readOthers(name: string, damaged: Damaged, entry: RecordEntry): void {
+    damaged.busy = true;
+    this.repairs++;
+    if (entry.record !== undefined) return this.readAll(name, damaged, entry);
+    // What was met may have been misread, or replaced since, and may be all there is of an acknowledged write.
+    this.store.load(entry, { loaded: () => this.readAll(name, damaged, entry) });
+  }
+
+  private readAll(name: string, damaged: Damaged, entry: RecordEntry): void {
     const { db, slot, key } = damaged.row;
     const { store } = this;
     const topology = this.topology();
     const size = topology.sizeOf(slot);
-    damaged.busy = true;
-    this.repairs++;
-    const readDone: KeyRead['owner']['readDone'] = (read, record, failed) => {
+    const later = (): void => {
+      damaged.retryAtMs = this.clock.elapsed() + RETRY_MS;
+    };
+    const ended = (): void => {
       this.repairs--;
       damaged.busy = false;
-      if ((failed ?? read.loadFailure) !== null) damaged.retryAtMs = this.clock.elapsed() + RETRY_MS;
+    };
+    if (entry.loadError !== null || topology.isHome[slot] === 0 || size === 1) {
+      ended();
+      later();
+      store.unpin(entry);
+      return;
+    }
+    const readDone: KeyRead['owner']['readDone'] = (read, record, failed) => {
+      ended();
+      if ((failed ?? read.loadFailure) !== null) later();
       else {
         if (record === null && entry.record === undefined) store.adoptAbsence(entry);
         else if (record === null || !applyRecord(store, entry, record))

@@ -15,7 +15,7 @@ const FASTER = 1.1;
 /** It never gets slower than this, whatever its share, nor counts as bounded when it is faster, records a second. */
 const SLOWEST = 200;
 const FASTEST = 1e6;
-/** A large record counts as one more for so many bytes. */
+/** A large record counts as one for each so many bytes. */
 const BYTES_PER_RECORD = 4096;
 
 export interface PaceOptions {
