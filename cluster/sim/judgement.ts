@@ -167,11 +167,12 @@ function readAgain(world: SimWorld): void {
   });
 }
 
-/** Reads every key, each at some node. */
+/** Reads every key that was written, or of which there is anything, each at some node. */
 function readAll(world: SimWorld, level: Level, visit: (key: string, outcome: Outcome) => void): void {
   const { checker, random, nodes } = world;
-  let left = checker.keys.length;
-  for (const key of checker.keys) {
+  const keys = new Set([...checker.keys, ...[...holdings(nodes).keys()].sort()]);
+  let left = keys.size;
+  for (const key of keys) {
     random.pick(nodes).ask({ kind: 'get', keys: [key], value: '', level }, (outcome) => {
       left--;
       visit(key, outcome);
