@@ -10,7 +10,7 @@ import { openSmartClient, type SmartClient } from './harness/smart-clients.js';
  * before the client has heard of the death may break too. Everything else that fails is a failure of the test.
  */
 const MAY_BREAK = 40;
-const PROGRAMS_MAY_BREAK = 3;
+const PROGRAMS_MAY_BREAK = 5;
 /** Pipelines of ioredis of which a slot may move on the way: at most a few at each of five changes of coordinators. */
 const MAY_MOVE = 20;
 
@@ -138,7 +138,7 @@ describe.each(['auto', 'yes'])('clients of three nodes, cluster-redirects %s', (
     await until('the clients have found it again', () => allRouteAs(survivor), 15_000);
     ports.push(victim.port);
     await goesOn();
-    const brokenByDeath = works.map(({ broken }) => broken);
+    const brokenByDeath = libraries.map(({ broken }) => broken);
 
     const joined = await cluster.join();
     const has = async (): Promise<boolean> => (await coordinators(survivor)).includes(joined.port);
@@ -148,8 +148,8 @@ describe.each(['auto', 'yes'])('clients of three nodes, cluster-redirects %s', (
     if (py !== undefined)
       await until('redis-py knows the newcomer', () => py.known.includes(joined.port), MOVE_MS);
     await goesOn();
-    // Nobody's connection broke, so nobody has an excuse.
-    expect(works.map(({ broken }) => broken)).toEqual(brokenByDeath);
+    // No connection broke, so no library has an excuse. redis-benchmark gives up where it cannot read the slots at the very first try.
+    expect(libraries.map(({ broken }) => broken)).toEqual(brokenByDeath);
 
     ports = ports.filter((port) => port !== joined.port);
     await until('the change is over', () => leaves(joined), MOVE_MS);

@@ -8,7 +8,7 @@ export const KEYS: readonly string[] = Array.from({ length: 200 }, (_, i) => `ke
 /** "Within a second or two", and what a busy machine adds. */
 export const SOON_MS = 6000;
 /** Slots take a while to move. */
-export const MOVE_MS = 40_000;
+export const MOVE_MS = 90_000;
 
 export async function asked<T>(node: RingNode, ask: (connection: RespConnection) => Promise<T>): Promise<T> {
   const connection = await node.connect();

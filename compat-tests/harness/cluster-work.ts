@@ -163,7 +163,7 @@ export class ProgramWork implements Work {
 const FAILURE_CHARACTERS = 2000;
 const TOOK_TOO_LONG = 'took too long';
 const LOST_SERVER =
-  /Failed to update cluster slots configuration|Server closed the connection|Connection reset by peer|Could not connect|Connection refused|Broken pipe|took too long/;
+  /Failed to (update cluster slots|fetch cluster) configuration|Server closed the connection|Connection reset by peer|Could not connect|Connection refused|Broken pipe|took too long/;
 
 /** redis-benchmark does not always notice that a node is gone, ms. */
 const PROGRAM_MS = 20_000;
