@@ -30,6 +30,7 @@ const HEAD = [
   'requests/s before',
   'after',
   'meanwhile',
+  'of before',
   'of the lower',
   'worst second',
   'failed',
@@ -50,11 +51,11 @@ export function stepTable(steps: readonly Step[]): string {
 
 /** What was promised and is not so, in words. */
 export function missed(step: Step): string[] {
-  const { name, span, moved, received, keys, keepsUp } = step;
+  const { name, span, before, moved, received, keys, keepsUp } = step;
   const told: string[] = [];
   if (span.failed > 0) told.push(`${span.failed} commands failed`);
   if (span.stale > 0) told.push(`${span.stale} reads were stale`);
-  if (keepsUp && shareOf(step) < KEEPS) told.push(`throughput fell below ${KEEPS} of what it is at rest`);
+  if (keepsUp && perSecond(span) < KEEPS * before) told.push(`throughput fell below ${KEEPS} of before`);
   if (moved !== undefined && moved.copies > MOVES * moved.ideal)
     told.push(`more than ${MOVES} of the ideal number of slots moved`);
   if (received !== undefined && received.added > MOVES * received.due)
@@ -62,11 +63,6 @@ export function missed(step: Step): string[] {
   if (keys !== undefined && unevenness(keys) > EVEN)
     told.push(`keys are spread worse than within ${100 * EVEN} %`);
   return told.map((text) => `${name}: ${text}`);
-}
-
-/** Of the throughput at rest, so much was left: of the lower one, before or after. */
-function shareOf({ before, after, span }: Step): number {
-  return perSecond(span) / Math.min(before, after ?? before);
 }
 
 /** The largest distance from the mean, as a share of it. */
@@ -78,13 +74,15 @@ export function unevenness(keys: readonly number[]): number {
 function line(step: Step): string {
   const { name, span, before, after, moved, received, bytes, keys } = step;
   const number = (value: number): string => Math.round(value).toLocaleString('en');
+  const share = (atRest: number): string => `${Math.round((100 * perSecond(span)) / atRest)} %`;
   return row([
     name,
     `${span.seconds.toFixed(0)} s`,
     number(before),
     after === undefined ? '' : number(after),
     number(perSecond(span)),
-    `${Math.round(100 * shareOf(step))} %`,
+    share(before),
+    after === undefined ? '' : share(Math.min(before, after)),
     number(span.worstSecond),
     String(span.failed),
     String(span.stale),

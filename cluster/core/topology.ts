@@ -198,9 +198,7 @@ export class Topology {
 
   private onlyOnOther(other: Placement, member: number): Uint8Array {
     const now = slotsIn(this.current, member);
-    const slots = slotsIn(other, member);
-    for (let slot = 0; slot < SLOTS; slot++) slots[slot] &= ~now[slot];
-    return slots;
+    return slotsIn(other, member).map((is, slot) => is & ~now[slot]);
   }
 
   /** While slots move: the home replicas on the old side, who have everything. Otherwise: the home replicas. */

@@ -137,7 +137,7 @@ export const SETTINGS = {
   'stream-share': row(
     integer(1, 100),
     '20',
-    'Of 100 records that a node reads and writes while it cannot keep up, so many at most are for slots that move between nodes, and so many are if clients take the rest. 100: clients wait.',
+    'Of 100 records that a node reads and writes while it cannot keep up, so many at most are for slots that move between nodes, and so many are, or 200 a second, if clients take the rest. 100: clients wait.',
     mutable,
   ),
   'cluster-redirects': row(

@@ -20,15 +20,14 @@ export function differingRanges(
   if (theirs === undefined && trees.isEmpty(db, slot)) return ranges;
   let last: DifferingRange | undefined;
   for (let leaf = 0; leaf < LEAVES; leaf++) {
-    const a = trees.leafA(db, slot, leaf);
-    const b = trees.leafB(db, slot, leaf);
+    const our = { a: trees.leafA(db, slot, leaf), b: trees.leafB(db, slot, leaf) };
     const their = theirs?.[leaf] ?? NOTHING;
-    if (a === their.a && b === their.b) {
+    if (same(our, their)) {
       last = undefined;
       continue;
     }
     const { from, to } = leafRange(leaf);
-    const empty = same({ a, b }, NOTHING) ? 'ours' : same(their, NOTHING) ? 'theirs' : null;
+    const empty = same(our, NOTHING) ? 'ours' : same(their, NOTHING) ? 'theirs' : null;
     if (last === undefined) ranges.push({ db, slot, from, to, empty });
     else ranges[ranges.length - 1] = { ...last, to, empty: last.empty === empty ? empty : null };
     last = ranges[ranges.length - 1];
